@@ -1,0 +1,98 @@
+"""How far `actual` is from `expected`, held against the allowed error: numbers, no text."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from oracle.core.bounds import Array, Ball
+
+FACTOR = 4.0
+"""allowed error = FACTOR * radius: two evaluations, each within its radius, and twice that for second-order terms left out."""
+IMPRECISE = 16.0
+"""A margin from 1 up to here is an unlucky algorithm rather than another function."""
+
+
+class Comparison(NamedTuple):
+    """One quantity of one case. `margin` is the worst of abs(actual - expected) / allowed; 1 is the edge, inf a wrong NaN.
+
+    `inconclusive`: torch itself is outside its bound, so nothing is charged to the layer.
+    """
+
+    quantity: str
+    ok: bool
+    margin: float
+    inconclusive: bool
+    n_elements: int
+    n_undetermined: int
+    reason: str = "value"
+    worst_index: tuple[int, ...] = ()
+    n_mismatched: int = 0
+
+
+def same_bits(actual: Array, expected: Array) -> bool:
+    """Whether both are equal to the last bit: then nothing else needs to be known."""
+    return actual.dtype == expected.dtype and actual.shape == expected.shape and actual.tobytes() == expected.tobytes()
+
+
+def compare(quantity: str, actual: Array, expected: Array, ball: Ball) -> Comparison:
+    """`actual` against `expected`, element by element, within FACTOR radii of the ball. All have one shape."""
+    wide = ball.p.wide
+    a, e = actual.astype(wide, copy=False), expected.astype(wide, copy=False)
+    off, own = np.abs(a - e), np.abs(e - ball.v)
+    if ball.r is None:
+        if not off.any() and not own.any():
+            return Comparison(quantity, True, 0.0, False, a.size, 0)
+    else:
+        allowed = ball.r * FACTOR
+        # the largest of the ratio of both differences, in one pass; anything special falls through
+        worst = float((off / allowed).max(initial=0.0))
+        if worst <= 1 and (own <= allowed).all() and allowed.sum() < np.inf:
+            return Comparison(quantity, True, worst, False, a.size, 0)
+    return _compare_special(quantity, a, e, ball, off, own)
+
+
+def _compare_special(quantity: str, a: Array, e: Array, ball: Ball, off: Array, own: Array) -> Comparison:
+    """The whole rule, with NaN, infinities, undetermined elements and torch's own error."""
+    allowed = allowed_error(ball)
+    determined = np.isfinite(allowed)
+    same = (a == e) | (np.isnan(a) & np.isnan(e))
+    held = (ball.v == e) | (np.isnan(ball.v) & np.isnan(e)) | (own <= allowed)
+    bad = determined & ~same & ~(off <= allowed)
+    inconclusive = bool((determined & ~held).any())
+    ratio = np.where(determined & ~same, np.where(allowed > 0, off / np.where(allowed > 0, allowed, 1), np.inf), 0.0)
+    ratio = np.where(np.isnan(ratio), np.inf, ratio)
+    n_bad = int(bad.sum())
+    if ratio.size == 0:
+        return Comparison(quantity, True, 0.0, inconclusive, 0, 0)
+    index = np.unravel_index(int(ratio.argmax()), ratio.shape)
+    special = bool((bad & ~(np.isfinite(a) & np.isfinite(e))).any())
+    return Comparison(
+        quantity=quantity,
+        ok=n_bad == 0,
+        margin=float(ratio[index]),
+        inconclusive=inconclusive,
+        n_elements=a.size,
+        n_undetermined=int((~determined).sum()),
+        reason="nan" if special else "value",
+        worst_index=tuple(int(i) for i in index),
+        n_mismatched=n_bad,
+    )
+
+
+def allowed_error(ball: Ball) -> Array:
+    """The allowed error of every element; infinite where nothing is determined."""
+    r = ball.radius * FACTOR
+    return np.where(np.isnan(r), np.inf, r)
+
+
+def ulp_distance(actual: Array, expected: Array) -> float:
+    """The largest distance in units in the last place of `expected`; inf where a NaN or infinity stands against a number."""
+    a, e = actual.astype(np.longdouble), expected.astype(np.longdouble)
+    spacing = np.spacing(np.abs(expected)).astype(np.longdouble)
+    same = (a == e) | (np.isnan(a) & np.isnan(e))
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        ulps = np.where(same, 0, np.abs(a - e) / spacing)
+    ulps = np.where(np.isnan(ulps), np.inf, ulps)
+    return float(ulps.max(initial=0.0))

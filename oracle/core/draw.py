@@ -1,0 +1,217 @@
+"""Drawing cases. The same code draws from a NumPy generator (the fast sweep) and from Hypothesis (tests and shrinking).
+
+A source decides structure (`integer`, and what is built on it); array values come from a NumPy generator either way. Which values:
+see `profiles`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+
+from oracle.core import profiles
+from oracle.core.case import Array, Arrays, Case, Dims
+from oracle.core.spec import LayerSpec
+
+T = TypeVar("T")
+
+EDGES = (1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 255, 256, 257)
+"""Sizes at which blocked and vectorised code changes path."""
+INDEX_DTYPES = ("int64", "int32", "int16", "int8", "uint8", "uint16", "uint32", "uint64")
+ONE_HOT_DTYPES = ("int64", "int32", "uint8", "bool", "float32", "float64")
+STRATA = 12
+"""Every STRATA-th case of a branch is handed over in the same way, so that also a short run sees every protocol."""
+_PROTOCOL_OF_STRATUM = (
+    "plain", "reused", "reshaped", "backward-first", "plain", "backward-twice",
+    "other-form", "refused", "reshaped", "plain", "backward-twice", "reused",
+)  # fmt: skip
+_USUAL_ELEMENTS, _LARGE_ELEMENTS = 2**11, 2**16
+
+
+class Source(Protocol):
+    """Where structure comes from: integers in a closed range; smaller is simpler. `rng` gives array values."""
+
+    rng: np.random.Generator
+
+    def integer(self, low: int, high: int) -> int: ...
+
+
+class GeneratorSource:
+    """Structure from a NumPy generator, drawn in blocks: a single draw costs a tenth of a microsecond."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self.rng = rng
+        self._block: list[float] = []
+
+    def integer(self, low: int, high: int) -> int:
+        if not self._block:
+            self._block = self.rng.random(128).tolist()
+        return low + int(self._block.pop() * (high - low + 1))
+
+
+class Draw:
+    """Draws the parts of one case. A spec's `cases` asks for arrays by the names of their axes; sizes are drawn on first mention."""
+
+    def __init__(self, source: Source, dtype: str, sizes: Mapping[str, int] | None = None) -> None:
+        self.source = source
+        self.dtype = dtype
+        self.sizes: dict[str, int] = dict(sizes or {})
+        self.dims: dict[str, Dims] = {}
+        self.profiles: list[str] = []
+        self._square = self.chance(0.1)
+        self._room = _LARGE_ELEMENTS if self.chance(0.02) else _USUAL_ELEMENTS
+
+    def integer(self, low: int, high: int) -> int:
+        return self.source.integer(low, high)
+
+    def choice(self, options: Sequence[T]) -> T:
+        return options[self.source.integer(0, len(options) - 1)]
+
+    def chance(self, share: float) -> bool:
+        """True in `share` of the draws; False is the simpler."""
+        return self.source.integer(0, 999) >= 1000 * (1 - share)
+
+    def size(self, name: str, least: int = 0, most: int = 512) -> int:
+        """The size of an axis, drawn once per case: 0 (2 %), 1 (15 %), small, sizes at which code paths change, up to 512."""
+        if name in self.sizes:
+            return self.sizes[name]
+        others = list(self.sizes.values())
+        taken = 1
+        for other in others:
+            taken *= max(other, 1)
+        most = max(min(most, self._room // taken), 1)
+        size = others[0] if self._square and others and others[0] >= least else self._fresh_size()
+        self.sizes[name] = max(min(size, most), least)
+        return self.sizes[name]
+
+    def _fresh_size(self) -> int:
+        kind = self.source.integer(0, 99)
+        if kind < 35:
+            return self.source.integer(2, 4)
+        if kind < 68:
+            return self.source.integer(5, 16)
+        if kind < 83:
+            return 1
+        if kind < 93:
+            return EDGES[self.source.integer(0, len(EDGES) - 1)]
+        if kind < 96:
+            return self.source.integer(17, 64)
+        return 0 if kind < 98 else self.source.integer(65, 512)
+
+    def shape(self, name: str, dims: Dims) -> tuple[int, ...]:
+        """The shape of the array `name` with axes `dims`, remembered for cutting."""
+        self.dims[name] = dims
+        return tuple([self._axis(d) for d in dims])
+
+    def _axis(self, dim: str | int) -> int:
+        if isinstance(dim, int):
+            return dim
+        if "*" in dim:
+            product = 1
+            for part in dim.split("*"):
+                product *= self.size(part)
+            return product
+        return self.size(dim)
+
+    def values(self, name: str, *dims: str | int, limit: float | None = None) -> Array:
+        """Numbers of the working dtype in one of the value profiles; magnitudes up to `limit` where one is given."""
+        shape = self.shape(name, dims)
+        return self._filled(shape, profiles.ARRAY, limit)
+
+    def cotangent(self, output: str, *dims: str | int) -> Array:
+        """The upstream gradient of `output`: normal half of the time, never all ones."""
+        shape = self.shape(f"d{output}", dims)
+        return self._filled(shape, profiles.COTANGENT, None)
+
+    def _filled(self, shape: tuple[int, ...], table: Sequence[profiles.Profile], limit: float | None) -> Array:
+        profile = table[self.source.integer(0, len(table) - 1)]
+        a = np.asarray(profile.fill(self.source.rng, shape, self.dtype))
+        if limit is not None:
+            np.clip(a, -limit, limit, out=a)
+        if a.size and self.source.integer(0, 999) >= 970:
+            a = profiles.sprinkled(self.source.rng, a)
+            self.profiles.append("special")
+        self.profiles.append(profile.name)
+        return a
+
+    def index_labels(self, name: str, *dims: str | int, classes: int) -> Array:
+        """Index labels in [0, classes) of any integer dtype; now and then the ignored label -100."""
+        shape = self.shape(name, dims)
+        dtype = self.choice(INDEX_DTYPES)
+        labels = self.source.rng.integers(0, min(max(classes, 1), np.iinfo(dtype).max), shape)
+        if not dtype.startswith("u") and self.chance(0.12):
+            everywhere = self.chance(0.2)
+            labels = np.where(everywhere or self.source.rng.random(shape) < 0.4, -100, labels)
+            self.profiles.append("ignore-index")
+        return np.asarray(labels).astype(dtype)
+
+    def one_hot(self, name: str, *dims: str | int, classes: int) -> Array:
+        """One-hot labels of int, bool or float dtype: the last axis has one 1."""
+        shape = self.shape(name, dims)
+        labels = self.source.rng.integers(0, max(classes, 1), shape[:-1])
+        dtype = self.choice((*ONE_HOT_DTYPES, self.dtype))
+        return np.asarray(labels[..., None] == np.arange(classes)).astype(dtype)
+
+    def probabilities(self, name: str, *dims: str | int) -> Array:
+        """Class probabilities of the working dtype: mostly summing to 1, some rows with exact zeros, some sums that are not 1."""
+        shape = self.shape(name, dims)
+        rng = self.source.rng
+        a = rng.standard_exponential(shape)
+        kind = self.integer(0, 3)
+        if kind == 1:
+            a *= rng.random(shape) < 0.5
+        if kind != 3:
+            total = a.sum(axis=-1, keepdims=True)
+            a /= np.where(total > 0, total, 1)
+        self.profiles.append(("dirichlet", "sparse", "dirichlet", "unnormalised")[kind])
+        return a.astype(self.dtype)
+
+    def case(self, inputs: Arrays, params: Arrays | None = None, cotangents: Arrays | None = None, **config: Any) -> Case:
+        """The arrays as a Case; the layer, branch and protocol are filled in by `draw_case`."""
+        return Case("", "", self.dtype, inputs, params or {}, cotangents or {}, config, self.dims, profiles=tuple(self.profiles))
+
+
+def draw_case(spec: LayerSpec, source: Source, branch: str, dtype: str, stratum: int) -> Case:
+    """One case of `branch`: arrays by the spec, handed over in the way of `stratum` (0 .. STRATA - 1)."""
+    draw = Draw(source, dtype)
+    case = spec.cases(draw, branch)._replace(layer=spec.name, branch=branch)
+    protocol = _PROTOCOL_OF_STRATUM[stratum]
+    if protocol == "refused":
+        refusals = [r for r in spec.refusals if not r.branches or branch in r.branches]
+        if refusals:
+            refusal = draw.choice(refusals)
+            return refusal.spoil(case, draw)._replace(refusal=refusal.id)
+        protocol = "plain"
+    if protocol not in spec.protocols_of(branch):
+        protocol = "plain"
+    prior = None
+    if protocol in ("reused", "reshaped"):
+        prior = _prior(spec, source, draw, case, reshaped=protocol == "reshaped")
+    layout = "C"
+    if stratum % 3 == 1 or draw.chance(0.1):
+        layout = draw.choice(spec.layouts)
+        if layout == "stride-0":
+            case = _with_equal_rows(case)
+    return case._replace(protocol=protocol, layout=layout, prior=prior)
+
+
+def _prior(spec: LayerSpec, source: Source, draw: Draw, case: Case, reshaped: bool) -> Case:
+    """What the object is used on before: the same sizes, or new ones for every axis that no parameter has."""
+    held = draw.sizes
+    if reshaped:
+        fixed = {part for name in case.params for dim in draw.dims[name] for part in str(dim).split("*")}
+        held = {name: size for name, size in draw.sizes.items() if name in fixed}
+    return spec.cases(Draw(source, draw.dtype, held), case.branch)
+
+
+def _with_equal_rows(case: Case) -> Case:
+    """The case with every floating input and cotangent repeating its first row, so that it can be handed over with stride 0."""
+
+    def repeated(a: Array) -> Array:
+        return np.broadcast_to(a[:1], a.shape).copy() if a.ndim and len(a) and a.dtype.kind == "f" else a
+
+    return case._replace(
+        inputs={n: repeated(a) for n, a in case.inputs.items()}, cotangents={n: repeated(a) for n, a in case.cotangents.items()}
+    )

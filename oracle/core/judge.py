@@ -1,0 +1,200 @@
+"""`judge`: all quantities and contracts of one case, none hiding another. No pytest, no Hypothesis, no printing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from oracle.core import torch_side
+from oracle.core.bounds import EXTENDED, PRECISIONS, Precision
+from oracle.core.case import Array, Case
+from oracle.core.compare import Comparison, compare, same_bits
+from oracle.core.contracts import of_protocol
+from oracle.core.evaluation import Evaluation, Finding, Judgement
+from oracle.core.observe import Observation, Runnable, observe, watching
+from oracle.core.spec import LayerSpec
+
+EXTENDED_LIMIT = 2**20
+"""Multiplications up to which a conviction is confirmed in extended precision, where products have no BLAS."""
+
+
+_CLEAN = Judgement((), (), True)
+_REFUSED = Judgement((), (), False)
+
+
+def judge(spec: LayerSpec, subject: Runnable, case: Case, measure: bool = False) -> Judgement:
+    """Judge `subject` on `case` against torch.
+
+    Bitwise equality settles a quantity; balls are computed for the rest, and for all of them with `measure`, so that margins and
+    torch's own error are seen also where everything is equal. A failure under an unusual protocol or memory layout that vanishes in
+    the plain one is charged to that contract, not to the quantity.
+    """
+    with watching():
+        expected = torch_side.evaluate(spec, case)
+        seen = observe(subject, case)
+        if case.refusal is not None:
+            return _judge_refusal(case, expected, seen)
+        if expected.error is not None:
+            return Judgement((), (), False, f"torch raised {expected.error}")
+        if seen.evaluation.error is None and not measure and not seen.breaches and not seen.warned and _all_equal(seen, expected):
+            return _CLEAN if case.protocol != "other-form" else _judge_other_form(spec, subject, case, seen)
+        with np.errstate(all="ignore"):
+            return _judge_closely(spec, subject, case, expected, seen)
+
+
+def _all_equal(seen: Observation, expected: Evaluation) -> bool:
+    mine, theirs = seen.evaluation, expected
+    if len(mine.outputs) != len(theirs.outputs) or len(mine.grads) != len(theirs.grads):
+        return False
+    pairs = zip(mine.outputs + mine.grads, theirs.outputs + theirs.grads, strict=True)
+    if not all(same_bits(a, e) for a, e in pairs):
+        return False
+    return seen.again is None or all(same_bits(a, e) for a, e in zip(seen.again, theirs.grads, strict=True))
+
+
+def _judge_refusal(case: Case, expected: Evaluation, seen: Observation) -> Judgement:
+    """Error parity: bad input on which torch raises must raise here too."""
+    if expected.error is None:
+        return Judgement((), (), False, f"torch answered the bad input {case.refusal}")
+    if seen.evaluation.error is not None:
+        return _REFUSED
+    message = f"{case.refusal}: the layer answered where torch raises {expected.error}"
+    return Judgement((Finding("inputs.refused", "contract", case.refusal or "", message),), (), False)
+
+
+def _judge_closely(spec: LayerSpec, subject: Runnable, case: Case, expected: Evaluation, seen: Observation) -> Judgement:
+    """The whole judgement of a case that is not settled by equal bits."""
+    findings = [Finding(b.contract, "contract", "contract", b.message) for b in dict.fromkeys(seen.breaches)]
+    comparisons: list[Comparison] = []
+    error = seen.evaluation.error
+    if error is not None:
+        findings.append(Finding("call.answers", "contract", "error", error))
+    else:
+        if seen.warned and _all_finite(expected):
+            findings.append(Finding("call.no-warnings", "contract", "warning", seen.warned[0]))
+        findings += _forms(spec, seen.evaluation, expected)
+        comparisons, faults = _values(spec, case, seen, expected)
+        findings += faults
+        if case.protocol == "other-form":
+            findings += _judge_other_form(spec, subject, case, seen).findings
+    if findings and (case.protocol != "plain" or case.layout != "C"):
+        findings = _attributed(spec, subject, case, findings)
+    return Judgement(tuple(findings), tuple(comparisons), error is None)
+
+
+def _all_finite(expected: Evaluation) -> bool:
+    return all(np.isfinite(e).all() for e in expected.outputs + expected.grads)
+
+
+def _results(spec: LayerSpec, evaluation: Evaluation) -> Iterable[tuple[str, Array]]:
+    return zip(spec.quantities, evaluation.outputs + evaluation.grads, strict=True)
+
+
+def _forms(spec: LayerSpec, actual: Evaluation, expected: Evaluation) -> list[Finding]:
+    """Shapes and dtypes. A quantity of another shape cannot be compared, so it fails as well."""
+    findings = []
+    for (name, a), (_, e) in zip(_results(spec, actual), _results(spec, expected), strict=True):
+        if a.shape != e.shape:
+            message = f"{name} has shape {a.shape}, torch's has {e.shape}"
+            findings.append(Finding("results.shape", "contract", "shape", message))
+            findings.append(Finding(name, "quantity", "shape", message))
+        if a.dtype != e.dtype:
+            findings.append(Finding("results.dtype", "contract", "dtype", f"{name} is {a.dtype}, torch's is {e.dtype}"))
+    return findings
+
+
+def _values(spec: LayerSpec, case: Case, seen: Observation, expected: Evaluation) -> tuple[list[Comparison], list[Finding]]:
+    """Every quantity held against its allowed error, a conviction confirmed with an extended midpoint."""
+    comparisons, findings = _compared(spec, case, PRECISIONS[case.dtype], seen, expected)
+    if findings and case.dtype == "float64" and _extendable(case):
+        comparisons, findings = _compared(spec, case, EXTENDED[case.dtype], seen, expected)
+    return comparisons, findings
+
+
+def _extendable(case: Case) -> bool:
+    sizes = sorted({n for a in case.arrays.values() for n in a.shape}, reverse=True)
+    return int(np.prod(sizes[:3], dtype=np.int64)) <= EXTENDED_LIMIT
+
+
+def _compared(
+    spec: LayerSpec, case: Case, p: Precision, seen: Observation, expected: Evaluation
+) -> tuple[list[Comparison], list[Finding]]:
+    balls = spec.bounds(p, case)
+    comparisons, findings = [], []
+    pairs = [(n, a, e) for (n, a), (_, e) in zip(_results(spec, seen.evaluation), _results(spec, expected), strict=True)]
+    if seen.again is not None:
+        pairs += [(f"{n} again", a, e) for n, a, e in zip(spec.backward_names, seen.again, expected.grads, strict=True)]
+    for name, a, e in pairs:
+        if a.shape != e.shape:
+            continue
+        quantity = name.removesuffix(" again")
+        found = compare(quantity, a, e, balls[quantity])
+        if quantity == name:
+            comparisons.append(found)
+        if found.ok or found.inconclusive:
+            continue
+        if quantity == name:
+            findings.append(Finding(name, "quantity", found.reason, "", found))
+        else:
+            message = f"{quantity} of the second backward is another than that of the first"
+            findings.append(Finding("backward.repeatable", "contract", found.reason, message, found))
+    if any(f.role == "quantity" for f in findings):
+        # what is wrong the first time is no fault of the repetition
+        wrong = {f.name for f in findings}
+        findings = [f for f in findings if f.comparison is None or f.role == "quantity" or f.comparison.quantity not in wrong]
+    return comparisons, findings
+
+
+def _judge_other_form(spec: LayerSpec, subject: Runnable, case: Case, seen: Observation) -> Judgement:
+    """The same question in another form must have the same answer, within both allowed errors."""
+    with np.errstate(all="ignore"):
+        other = spec.other_form[case.branch](case)
+        if other is None:
+            return _CLEAN
+        answer = observe(subject, other._replace(protocol="plain"))
+        if answer.evaluation.error is not None:
+            finding = Finding("labels.forms-agree", "contract", "error", f"{other.branch}: {answer.evaluation.error}")
+            return Judgement((finding,), (), True)
+        mine = Evaluation(answer.evaluation.outputs, answer.evaluation.grads, None)
+        usable = all(np.isfinite(a).all() for a in seen.evaluation.outputs + seen.evaluation.grads)
+        if not usable:
+            return _CLEAN
+        _, faults = _compared(spec, case, PRECISIONS[case.dtype], Observation(mine, (), None, ()), seen.evaluation)
+        message = f"{case.branch} and {other.branch} labels give different answers"
+        findings = [Finding("labels.forms-agree", "contract", "value", message, f.comparison) for f in faults[:1]]
+        return Judgement(tuple(findings), (), True)
+
+
+def _attributed(spec: LayerSpec, subject: Runnable, case: Case, findings: list[Finding]) -> list[Finding]:
+    """Charge what vanishes in plain C order to the layout, and what vanishes on a fresh object to the protocol."""
+    plain = case._replace(protocol="plain", prior=None)
+    variants = []
+    if case.layout != "C":
+        variants.append(("inputs.layout", case._replace(layout="C"), f"with {case.layout} memory only: "))
+    protocol = of_protocol(case.protocol)
+    if protocol is not None and case.protocol != "other-form":
+        variants.append((protocol, plain, f"{case.protocol} only: "))
+    for contract, variant, note in variants:
+        still = {f.key for f in _findings_of(spec, subject, variant)}
+        findings = [f if f.key in still or not _depends(f) else _charged(f, contract, note) for f in findings]
+    return list({f.key: f for f in reversed(findings)}.values())[::-1]
+
+
+def _depends(finding: Finding) -> bool:
+    """Whether the fault may lie in the way the case was handed over: a wrong answer does, a write into dout is what it is."""
+    return finding.role == "quantity" or finding.name in ("call.answers", "call.no-warnings", "results.shape", "results.dtype")
+
+
+def _charged(finding: Finding, contract: str, note: str) -> Finding:
+    found = finding.comparison
+    detail = finding.message if found is None else f"{finding.name} is off by {found.margin:.3g} times the allowed error"
+    return Finding(contract, "contract", finding.reason, f"{note}{detail}", finding.comparison)
+
+
+def _findings_of(spec: LayerSpec, subject: Runnable, case: Case) -> tuple[Finding, ...]:
+    expected = torch_side.evaluate(spec, case)
+    if expected.error is not None:
+        return ()
+    seen = observe(subject, case)
+    return _judge_closely(spec, subject, case, expected, seen).findings

@@ -1,0 +1,170 @@
+"""Running a subject on guarded copies: what it answers, and which contracts it breaks on the way.
+
+Every guard here costs under a microsecond: bytes before against bytes after, and whether two arrays may share memory.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from oracle.core.case import LAYOUTS, Array, Arrays, Case
+from oracle.core.evaluation import Breach, Evaluation
+
+
+class Runnable(Protocol):
+    """What is asked of a subject; see `oracle.subjects`."""
+
+    def start(self, params: Arrays, config: Any) -> Any: ...
+    def forward(self, state: Any, inputs: Arrays) -> tuple[Any, ...]: ...
+    def backward(self, state: Any, cotangents: Arrays) -> tuple[Any, ...]: ...
+
+
+class Observation(NamedTuple):
+    """What the subject made of a case. `again`: the gradients of a second backward."""
+
+    evaluation: Evaluation
+    breaches: tuple[Breach, ...]
+    again: tuple[Array, ...] | None
+    warned: tuple[str, ...]
+
+
+class _Watch:
+    """Collects the warnings of this process while a subject runs."""
+
+    def __init__(self) -> None:
+        self.active = False
+        self.seen: list[str] = []
+
+    def show(self, message: Warning | str, category: type[Warning], *rest: Any, **named: Any) -> None:
+        self.seen.append(f"{category.__name__}: {message}")
+
+
+_watch = _Watch()
+
+
+@contextmanager
+def watching() -> Iterator[None]:
+    """Every warning is noted, once per occurrence, instead of printed. Set up once around many cases: that costs a case nothing."""
+    if _watch.active:
+        yield
+        return
+    with warnings.catch_warnings(), np.errstate(divide="warn", over="warn", invalid="warn", under="ignore"):
+        warnings.simplefilter("always")
+        warnings.showwarning = _watch.show
+        _watch.active = True
+        try:
+            yield
+        finally:
+            _watch.active = False
+            _watch.seen.clear()
+
+
+def observe(subject: Runnable, case: Case) -> Observation:
+    """Run `case` in its protocol and layout. To be called within `watching()`. Exceptions become the evaluation's error."""
+    breaches: list[Breach] = []
+    _watch.seen.clear()
+    again: tuple[Array, ...] | None = None
+    outputs: tuple[Array, ...] = ()
+    grads: tuple[Array, ...] = ()
+    error: str | None = None
+    lay = LAYOUTS[case.layout]
+    inputs = {name: lay(a) for name, a in case.inputs.items()}
+    params = {name: lay(a) for name, a in case.params.items()}
+    cotangents = {name: lay(a) for name, a in case.cotangents.items()}
+    held: list[tuple[tuple[Array, ...], list[bytes]]] = []
+    try:
+        state = subject.start(params, case.config)
+        if case.protocol == "backward-first":
+            _backward_first(subject, state, cotangents, breaches)
+        elif case.prior is not None:
+            held.append(_use(subject, state, case.prior))
+        outputs = _arrays(subject.forward(state, inputs))
+        _unchanged("forward", case, inputs, params, breaches)
+        if cotangents:
+            held.append((outputs, [y.tobytes() for y in outputs]))
+            grads = _arrays(subject.backward(state, cotangents))
+            _unchanged("backward", case, inputs, params, breaches)
+            if any(given.tobytes() != case.cotangents[name].tobytes() for name, given in cotangents.items()):
+                breaches.append(Breach("cotangent.unchanged", "backward wrote into dout"))
+            if case.protocol == "backward-twice":
+                held.append((grads, [g.tobytes() for g in grads]))
+                fresh = {name: lay(a) for name, a in case.cotangents.items()}
+                again = _arrays(subject.backward(state, fresh))
+    except Exception as caught:
+        error = f"{type(caught).__name__}: {_first_line(caught)}"
+    _own_memory(inputs, params, cotangents, outputs + grads, held, breaches)
+    warned = tuple(_watch.seen)
+    return Observation(Evaluation(outputs, grads, error), tuple(breaches), again, warned)
+
+
+def _arrays(results: tuple[Any, ...]) -> tuple[Array, ...]:
+    return tuple([y if type(y) is np.ndarray else _as_array(y) for y in results])
+
+
+def _as_array(result: Any) -> Array:
+    """A result that is no array: a NumPy or Python number, or a list of them."""
+    a = np.asarray(result)
+    if a.dtype == object:
+        raise TypeError(f"a result is {type(result).__name__}, not an array of numbers")
+    return a
+
+
+def _use(subject: Runnable, state: Any, prior: Case) -> tuple[tuple[Array, ...], list[bytes]]:
+    """Use the object on another case first; what came of it must not change later."""
+    results = _arrays(subject.forward(state, {n: a.copy() for n, a in prior.inputs.items()}))
+    if prior.cotangents:
+        results += _arrays(subject.backward(state, {n: a.copy() for n, a in prior.cotangents.items()}))
+    return results, [y.tobytes() for y in results]
+
+
+def _backward_first(subject: Runnable, state: Any, cotangents: Arrays, breaches: list[Breach]) -> None:
+    try:
+        subject.backward(state, {name: a.copy() for name, a in cotangents.items()})
+    except Exception:
+        return
+    breaches.append(Breach("call.forward-first", "backward before any forward returned an answer instead of raising"))
+
+
+def _unchanged(stage: str, case: Case, inputs: Arrays, params: Arrays, breaches: list[Breach]) -> None:
+    for contract, group, originals in (("inputs.unchanged", inputs, case.inputs), ("params.unchanged", params, case.params)):
+        for name, given in group.items():
+            if given.tobytes() != originals[name].tobytes():
+                breaches.append(Breach(contract, f"{stage} wrote into {name}"))
+
+
+def _own_memory(
+    inputs: Arrays,
+    params: Arrays,
+    cotangents: Arrays,
+    results: tuple[Array, ...],
+    held: list[tuple[tuple[Array, ...], list[bytes]]],
+    breaches: list[Breach],
+) -> None:
+    """No result may be a view of what was handed over or of another result, nor change once it has been returned."""
+    share = np.may_share_memory
+    for i, y in enumerate(results):
+        for group in (inputs, params, cotangents):
+            for name, given in group.items():
+                if share(y, given) and np.shares_memory(y, given):
+                    breaches.append(Breach("results.own-memory", f"result {i} shares memory with {name}"))
+        for j in range(i):
+            if share(y, results[j]) and np.shares_memory(y, results[j]):
+                breaches.append(Breach("results.own-memory", f"results {j} and {i} share memory"))
+    for arrays, before in held:
+        if any(a.tobytes() != was for a, was in zip(arrays, before, strict=True)):
+            breaches.append(Breach("results.own-memory", "a result changed after it had been returned"))
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().split("\n", 1)[0][:300]
+
+
+def quietly(function: Callable[[], Any]) -> Any:
+    """Run the judge's own arithmetic: overflow and NaN are expected there and say nothing about the layer."""
+    with np.errstate(all="ignore"):
+        return function()

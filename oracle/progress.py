@@ -1,0 +1,45 @@
+"""How far a run is: a bar on a terminal, a line per finished layer in a log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+
+class _Rate(ProgressColumn):
+    """Cases per second."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed or 0:,.0f} cases/s")
+
+
+@contextmanager
+def progress_bar(layers: tuple[str, ...], examples: int) -> Iterator[Callable[[str, int], None]]:
+    """Gives the function to call with a layer's name and the number of its cases just done."""
+    console = Console(stderr=True, highlight=False)
+    if not console.is_terminal:
+        yield _log_lines(console, examples)
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("starting", total=len(layers) * examples)
+
+        def advance(layer: str, n: int) -> None:
+            progress.update(task, advance=n, description=layer)
+
+        yield advance
+
+
+def _log_lines(console: Console, examples: int) -> Callable[[str, int], None]:
+    done: dict[str, int] = {}
+
+    def advance(layer: str, n: int) -> None:
+        done[layer] = done.get(layer, 0) + n
+        if done[layer] == examples:
+            console.print(f"{layer}: {examples:,} cases judged", soft_wrap=True)
+
+    return advance

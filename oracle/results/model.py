@@ -1,0 +1,285 @@
+"""The records of a results file. Each is one JSON line, told apart by `kind`.
+
+Schema history
+--------------
+1   First version: header, result, depth, counterexample, footer.
+
+Numbers survive JSON: infinities and NaN are written as the strings "Infinity", "-Infinity" and "NaN". Arrays are written as
+dtype, shape and the base64 of their little-endian C-order bytes, so every bit of them comes back.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+import struct
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+SCHEMA_VERSION = 1
+
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+Text = Annotated[str, Field(max_length=20_000)]
+Count = Annotated[int, Field(ge=0)]
+Scalar = bool | int | float | str | None
+Status = Literal["passed", "failed", "known", "stale", "error", "skipped", "not-run"]
+Role = Literal["quantity", "contract"]
+
+# dtype name -> (struct code, bytes per element); "?" reads bools
+_FORMATS = {
+    "bool": ("?", 1),
+    "int8": ("b", 1),
+    "uint8": ("B", 1),
+    "int16": ("h", 2),
+    "uint16": ("H", 2),
+    "int32": ("i", 4),
+    "uint32": ("I", 4),
+    "int64": ("q", 8),
+    "uint64": ("Q", 8),
+    "float16": ("e", 2),
+    "float32": ("f", 4),
+    "float64": ("d", 8),
+}
+
+
+class Record(BaseModel):
+    """Base of every record: immutable, strict about unknown fields, and able to write infinities and NaN."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
+
+
+class ArrayData(Record):
+    """One array, losslessly: `data` is the base64 of its little-endian bytes in C order."""
+
+    dtype: Name
+    shape: Annotated[tuple[Count, ...], Field(max_length=32)]
+    data: str
+
+    @model_validator(mode="after")
+    def _agrees(self) -> ArrayData:
+        if self.dtype not in _FORMATS:
+            raise ValueError(f"array dtype {self.dtype!r} is not one of {', '.join(_FORMATS)}")
+        try:
+            size = len(base64.b64decode(self.data, validate=True))
+        except binascii.Error as error:
+            raise ValueError(f"array data is not base64: {error}") from None
+        wanted = math.prod(self.shape) * _FORMATS[self.dtype][1]
+        if size != wanted:
+            raise ValueError(f"array of shape {self.shape} and dtype {self.dtype} needs {wanted} bytes, its data has {size}")
+        return self
+
+    def raw(self) -> bytes:
+        """The little-endian C-order bytes."""
+        return base64.b64decode(self.data)
+
+    def values(self) -> list[bool | int | float]:
+        """The elements in C order as Python numbers, read without NumPy."""
+        return list(struct.unpack(f"<{math.prod(self.shape)}{_FORMATS[self.dtype][0]}", self.raw()))
+
+
+class CaseData(Record):
+    """One case as it was judged: everything needed to run it again."""
+
+    layer: Name
+    branch: Name
+    dtype: Name
+    protocol: Name
+    layout: Name
+    inputs: dict[Name, ArrayData]
+    params: dict[Name, ArrayData]
+    cotangents: dict[Name, ArrayData]
+    config: dict[Name, Scalar] = {}
+    dims: dict[Name, tuple[str | int, ...]] = {}
+    refusal: Name | None = None
+    prior: CaseData | None = None
+
+
+class ComparisonData(Record):
+    """How far `actual` is from `expected` for one quantity of one case, or how a contract was broken."""
+
+    reason: Name
+    message: Text
+    margin: float | None = None
+    max_abs: float | None = None
+    max_ulp: float | None = None
+    worst_index: tuple[Count, ...] | None = None
+    actual: ArrayData | None = None
+    expected: ArrayData | None = None
+    allowed: ArrayData | None = None
+    n_mismatched: Count = 0
+    n_elements: Count = 0
+
+
+class Environment(Record):
+    """Where a run took place."""
+
+    gradconform: str
+    python: str
+    numpy: str
+    torch: str | None
+    hypothesis: str | None
+    platform: str
+    machine: str
+    blas: str
+    commit: str | None = None
+    dirty: bool | None = None
+
+
+class Settings(Record):
+    """What was asked for."""
+
+    layers: tuple[Name, ...]
+    examples: Count
+    seed: int
+    dtypes: tuple[Name, ...]
+    workers: Count
+
+
+class ContractInfo(Record):
+    """A contract's stable id, the version of its check, and one line of explanation."""
+
+    id: Name
+    version: Count
+    explanation: Text
+
+
+class LayerInfo(Record):
+    """What a layer is judged against."""
+
+    name: Name
+    subject: Text
+    torch: Text
+    summary: Text
+    check_version: Count
+    branches: tuple[Name, ...]
+    quantities: tuple[Name, ...]
+    contracts: tuple[Name, ...]
+
+
+class Expected(Record):
+    """One row that the run has declared it will judge."""
+
+    layer: Name
+    branch: Name
+    dtype: Name
+    quantity: Name
+
+
+class Header(Record):
+    """First line: what will be judged, and where."""
+
+    kind: Literal["header"] = "header"
+    schema_version: int
+    run_id: Name
+    started: Name
+    command: Text
+    environment: Environment
+    settings: Settings
+    layers: tuple[LayerInfo, ...]
+    contracts: tuple[ContractInfo, ...]
+    expected: tuple[Expected, ...]
+
+
+class Result(Record):
+    """Tally of one quantity or contract of one layer, branch and dtype.
+
+    A file may hold several lines for the same row: they are parts, and `Run.results` holds their sum.
+    `n_judged` cases were decided, `n_failed` of them against the layer; `n_inconclusive` more could not be decided because torch
+    left its own bound. `n_elements` elements were held against a computed bound, `n_undetermined` of them had none.
+    """
+
+    kind: Literal["result"] = "result"
+    layer: Name
+    branch: Name
+    dtype: Name
+    quantity: Name
+    role: Role
+    status: Status
+    check_version: Count
+    n_judged: Count
+    n_failed: Count
+    n_inconclusive: Count = 0
+    n_elements: Count = 0
+    n_undetermined: Count = 0
+    margin: float | None = None
+    worst_case: Count | None = None
+    worst_outcome: Literal["imprecise", "differs"] | None = None
+    message: Text = ""
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """Identity of the row: layer, branch, dtype, quantity."""
+        return (self.layer, self.branch, self.dtype, self.quantity)
+
+
+class Depth(Record):
+    """What stands behind the verdict of one layer, branch and dtype: how much was tried, and what it touched.
+
+    `boundaries` counts cases among the `n_examined` that were looked through for them.
+    """
+
+    kind: Literal["depth"] = "depth"
+    layer: Name
+    branch: Name
+    dtype: Name
+    n_cases: Count
+    n_distinct: Count
+    n_discarded: Count = 0
+    n_examined: Count = 0
+    boundaries: dict[Name, Count] = {}
+    protocols: dict[Name, Count] = {}
+    layouts: dict[Name, Count] = {}
+    profiles: dict[Name, Count] = {}
+    shapes: dict[str, Count] = {}
+    n_shapes: Count = 0
+
+
+class Counterexample(Record):
+    """A failing case, kept whole, with its minimised form and the way to see it again.
+
+    `id` is stable for (seed, layer, branch, dtype, quantity). A later line with the same id replaces an earlier one: the case as it
+    was found is written at once, its minimised form when it is known.
+    """
+
+    kind: Literal["counterexample"] = "counterexample"
+    id: Name
+    layer: Name
+    branch: Name
+    dtype: Name
+    quantity: Name
+    role: Role
+    seed: int
+    index: Count
+    case: CaseData
+    comparison: ComparisonData
+    minimised: CaseData | None = None
+    minimised_comparison: ComparisonData | None = None
+    snippet: Text = ""
+    replay: Text = ""
+    diagnosis: Text | None = None
+
+
+class Footer(Record):
+    """Last line. A file without it is an interrupted run."""
+
+    kind: Literal["footer"] = "footer"
+    finished: Name
+    seconds: Annotated[float, Field(ge=0)]
+    outcome: Literal["complete", "interrupted", "failed"]
+    message: Text = ""
+
+
+Line = Annotated[Header | Result | Depth | Counterexample | Footer, Field(discriminator="kind")]
+
+
+class Run(Record):
+    """A whole results file, its parts summed. `footer` is None when the run was cut off."""
+
+    header: Header
+    results: tuple[Result, ...] = ()
+    depths: tuple[Depth, ...] = ()
+    counterexamples: tuple[Counterexample, ...] = ()
+    footer: Footer | None = None
+    n_damaged: Count = 0

@@ -1,0 +1,100 @@
+"""A finding in numbers and words, and as code that anybody with NumPy and torch can run."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import numpy as np
+
+from oracle.core import torch_side
+from oracle.core.bounds import PRECISIONS
+from oracle.core.case import Array, Case
+from oracle.core.compare import allowed_error, ulp_distance
+from oracle.core.evaluation import Finding
+from oracle.core.observe import Runnable, observe, watching
+from oracle.core.spec import LayerSpec
+from oracle.core.stored import stored_array
+from oracle.results.model import ComparisonData
+
+LITERAL = 64
+"""Elements up to which an array is written out in a snippet; a larger one is packed."""
+PACKED = 4096
+"""Bytes up to which an array is packed; a larger one is only to be had by replaying."""
+
+
+def explained(spec: LayerSpec, subject: Runnable, case: Case, finding: Finding) -> ComparisonData:
+    """The finding with the values at its worst element, as it is stored."""
+    found = finding.comparison
+    if found is None:
+        return ComparisonData(reason=finding.reason or "contract", message=finding.message)
+    with watching(), np.errstate(all="ignore"):
+        expected = torch_side.evaluate(spec, case)
+        seen = observe(subject, case)
+        results = dict(zip(spec.quantities, seen.evaluation.outputs + seen.evaluation.grads, strict=False))
+        answers = dict(zip(spec.quantities, expected.outputs + expected.grads, strict=False))
+        if found.quantity not in results or found.quantity not in answers:
+            return ComparisonData(reason=finding.reason, message=finding.message, margin=found.margin)
+        actual, wanted = results[found.quantity], answers[found.quantity]
+        allowed = allowed_error(spec.bounds(PRECISIONS[case.dtype], case)[found.quantity])
+        at = found.worst_index
+        if actual.shape != wanted.shape or len(at) != actual.ndim:
+            return ComparisonData(reason=finding.reason, message=finding.message, margin=found.margin)
+        off = np.abs(actual.astype(np.float64) - wanted.astype(np.float64))
+        return ComparisonData(
+            reason=finding.reason,
+            message=finding.message or _sentence(finding.name, actual[at], wanted[at], allowed[at], found.margin, at),
+            margin=found.margin,
+            max_abs=float(np.nanmax(off, initial=0.0)),
+            max_ulp=ulp_distance(actual, wanted),
+            worst_index=at,
+            actual=stored_array(np.asarray(actual[at])),
+            expected=stored_array(np.asarray(wanted[at])),
+            allowed=stored_array(np.asarray(allowed[at], np.float64)),
+            n_mismatched=found.n_mismatched,
+            n_elements=found.n_elements,
+        )
+
+
+def _sentence(name: str, actual: Any, expected: Any, allowed: Any, margin: float, at: tuple[int, ...]) -> str:
+    where = f"{name}[{', '.join(map(str, at))}]" if at else name
+    if margin == np.inf and not (np.isfinite(actual) and np.isfinite(expected)):
+        return f"{where} is {actual}, torch gives {expected}."
+    share = f"{margin:.3g} times the allowed error {float(allowed):.3g}" if margin < np.inf else "where no error is allowed"
+    return f"{where} is {actual}, torch gives {expected}: off by {abs(float(actual) - float(expected)):.3g}, {share}."
+
+
+def snippet(spec: LayerSpec, case: Case, quantity: str | None, actual: Array | None) -> str:
+    """Code that shows the finding with NumPy and torch alone: the inputs, torch's answer, and what the layer answered."""
+    arrays = {**case.inputs, **case.params}
+    lines = ["import numpy as np", "import torch", "import torch.nn.functional as F", "from numpy import inf, nan", ""]
+    if any(a.size > LITERAL for a in case.arrays.values()):
+        lines.insert(0, "import base64")
+    for name, a in (*arrays.items(), *[(f"d{n}", c) for n, c in case.cotangents.items()]):
+        if a.nbytes > PACKED:
+            return f"# {name} has {a.size} elements; the replay command shows this case in full."
+        lines.append(f"{name} = {_literal(a)}")
+    names = ", ".join(arrays)
+    lines += ["", f"{names}{',' if len(arrays) == 1 else ''} = (torch.from_numpy(a) for a in ({names},))"]
+    lines += [f"{name}.requires_grad_()" for name in spec.wrt]
+    outputs = ", ".join(spec.outputs)
+    lines.append(f"{outputs} = {spec.expression(case.branch)}")
+    lines += [f'print("torch  forward.{name}:", {name}.detach().numpy())' for name in spec.outputs]
+    if spec.wrt:
+        roots = [name for name in spec.outputs if name in case.cotangents]
+        grads = ", ".join(f"grad_{name}" for name in spec.wrt)
+        seeds = ", ".join(f"torch.from_numpy(d{name})" for name in roots)
+        lines.append(f"{grads}, = torch.autograd.grad([{', '.join(roots)}], [{', '.join(spec.wrt)}], [{seeds}])")
+        lines += [f'print("torch  backward.d{name}:", grad_{name}.numpy())' for name in spec.wrt]
+    if quantity is not None and actual is not None:
+        lines.append(f'print("layer  {quantity}:", {_literal(actual)})')
+    return "\n".join(lines) + "\n"
+
+
+def _literal(a: Array) -> str:
+    if a.size == 0:
+        return f"np.zeros({a.shape}, np.{a.dtype})"
+    if a.size <= LITERAL:
+        return f"np.array({a.tolist()!r}, np.{a.dtype})"
+    packed = base64.b64encode(a.tobytes()).decode("ascii")
+    return f'np.frombuffer(base64.b64decode("{packed}"), np.{a.dtype}).reshape({a.shape}).copy()'

@@ -1,0 +1,92 @@
+"""TwoLayerNet: affine, relu, affine and the softmax loss in one."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from oracle.core import bounds
+from oracle.core.bounds import Array, Ball, Precision
+from oracle.core.case import Case
+from oracle.core.compare import FACTOR
+from oracle.core.draw import Draw
+from oracle.core.spec import LayerSpec
+from oracle.specs.affine import affine, affine_grads
+from oracle.specs.losses import as_one_hot, cross_entropy, draw_labels, targets
+from oracle.specs.refusals import LABELS
+from reference.networks import TwoLayerNet
+
+_SCORES = "F.linear(F.relu(F.linear(x, W1.T, b1)), W2.T, b2)"
+
+
+def _expression(labels: str, index: str) -> str:
+    """Scores, loss and accuracy as one torch expression."""
+    return (
+        f"(lambda scores: (scores, F.cross_entropy(scores, {labels}), (scores.argmax(1) == {index}).double().mean()))({_SCORES})"
+    )
+
+
+def _cases(draw: Draw, branch: str) -> Case:
+    draw.size("C", least=1)
+    arrays = {
+        "W1": draw.values("W1", "D", "H"),
+        "b1": draw.values("b1", "H"),
+        "W2": draw.values("W2", "H", "C"),
+        "b2": draw.values("b2", "C"),
+    }
+    x = draw.values("x", "N", "D")
+    return draw.case({"x": x, "t": draw_labels(draw, branch, "N")}, arrays, {"loss": np.ones((), draw.dtype)})
+
+
+def _bounds(p: Precision, case: Case) -> dict[str, Ball]:
+    x = Ball.exact(p, case.inputs["x"])
+    W1, b1, W2, b2 = (Ball.exact(p, case.params[name]) for name in ("W1", "b1", "W2", "b2"))
+    before = affine(x, W1, b1)
+    hidden = bounds.relu(before)
+    scores = affine(hidden, W2, b2)
+    labels = targets(p, case.inputs["t"], scores.shape)
+    loss, dscores = cross_entropy(scores, labels, Ball.exact(p, case.cotangents["loss"]))
+    dhidden, dW2, db2 = affine_grads(hidden, W2, dscores)
+    _, dW1, db1 = affine_grads(x, W1, bounds.gated(dhidden, before))
+    return {
+        "forward.scores": scores,
+        "forward.loss": loss.reshape(),
+        "forward.accuracy": _accuracy(p, scores, case.inputs["t"]),
+        "backward.dW1": dW1,
+        "backward.db1": db1,
+        "backward.dW2": dW2,
+        "backward.db2": db2,
+    }
+
+
+def _accuracy(p: Precision, scores: Ball, t: Array) -> Ball:
+    """The share of rows won by the label; a row whose two best scores are within their allowed errors may go either way."""
+    rows = scores.shape[0]
+    if rows == 0:
+        return Ball(p, np.asarray(np.nan), np.asarray(0.0))
+    index = t.argmax(1) if t.ndim == 2 else t
+    best = scores.v.argmax(1)
+    spread = FACTOR * scores.radius
+    top = np.take_along_axis(scores.v - spread, best[:, None], 1)
+    rivals = (scores.v + spread >= top).sum(1) > 1
+    open_ = int((rivals | ~np.isfinite(top[:, 0]) | ~np.isfinite(spread).all(1)).sum())
+    share = float((best == index).mean())
+    return Ball(p, np.asarray(share), np.asarray(open_ / rows + share * p.u))
+
+
+TWO_LAYER_NET = LayerSpec(
+    name="TwoLayerNet",
+    layer=TwoLayerNet,
+    convention="network",
+    torch={"index": _expression("t if t.is_floating_point() else t.long()", "t"), "one-hot": _expression("t.to(x.dtype)", "t.double().argmax(1)")},
+    cases=_cases,
+    outputs=("scores", "loss", "accuracy"),
+    params=("W1", "b1", "W2", "b2"),
+    wrt=("W1", "b1", "W2", "b2"),
+    branches=("index", "one-hot"),
+    bounds=_bounds,
+    summary="predict, loss, accuracy and gradient of relu(x W1 + b1) W2 + b2 under the softmax loss.",
+    refusals=LABELS,
+    other_form={"index": lambda case: as_one_hot(case, case.params["W2"].shape[-1])},
+    protocols=("plain", "reused", "reshaped", "backward-twice"),
+    vacuous=("cotangent.unchanged",),
+)
