@@ -17,7 +17,7 @@ BUILD = Path("reports") / "_build"
 RESULTS = "results.jsonl"
 PAGE = "index.html"
 DTYPES = ("float64", "float32", "float16")
-USAGE, INCOMPLETE = 2, 3
+USAGE = 2
 EXIT_CODES = "Exit codes: 0 conforms, 1 diverges, 2 wrong usage, 3 incomplete (interrupted, killed, or less judged than declared)."
 
 
@@ -42,7 +42,11 @@ def main() -> None:
 @click.option("--examples", type=click.IntRange(1, 100_000_000), default=2_000, show_default=True, help="Cases per layer.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="The same seed draws the same cases.")
 @click.option(
-    "--dtype", "dtypes", multiple=True, type=click.Choice(DTYPES), help="Working dtype; may be given more than once.  [default: float64, float32]"
+    "--dtype",
+    "dtypes",
+    multiple=True,
+    type=click.Choice(DTYPES),
+    help="May be given more than once.  [default: float64, float32]",
 )
 @click.option("--workers", type=click.IntRange(1, 256), default=None, help="Processes.  [default: one per processor]")
 @click.option(
@@ -156,7 +160,7 @@ def replay(what: str, results: Path, raw: bool) -> None:
 
 @main.command(epilog=EXIT_CODES)
 @click.argument("results", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), default=None, help="The page.  [default: index.html beside RESULTS]")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), default=None, help="[default: index.html beside RESULTS]")
 def report(results: Path, out: Path | None) -> None:
     """Write the HTML report of a results file again, and print its summary. Needs neither torch nor NumPy."""
     from oracle.results import ResultsError, verdict
@@ -171,10 +175,14 @@ def report(results: Path, out: Path | None) -> None:
     sys.exit(verdict(found).exit_code)
 
 
-def _usage(message: str) -> click.ClickException:
-    error = click.ClickException(message)
-    error.exit_code = USAGE
-    return error
+class _UsageError(click.ClickException):
+    """Something the user can set right; the message says what."""
+
+    exit_code = USAGE
+
+
+def _usage(message: str) -> _UsageError:
+    return _UsageError(message)
 
 
 def _need_torch() -> None:

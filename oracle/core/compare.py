@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from oracle.core.bounds import Array, Ball
+from oracle.core.ball import Array, Ball
 
 FACTOR = 4.0
 """allowed error = FACTOR * radius: two evaluations, each within its radius, and twice that for second-order terms left out."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from oracle.core import torch_side
-from oracle.core.bounds import EXTENDED, PRECISIONS, Precision
+from oracle.core.ball import EXTENDED, PRECISIONS, Precision
 from oracle.core.case import Array, Case
 from oracle.core.compare import Comparison, compare, same_bits
 from oracle.core.contracts import of_protocol
@@ -117,9 +117,7 @@ def _extendable(case: Case) -> bool:
     return int(np.prod(sizes[:3], dtype=np.int64)) <= EXTENDED_LIMIT
 
 
-def _compared(
-    spec: LayerSpec, case: Case, p: Precision, seen: Observation, expected: Evaluation
-) -> tuple[list[Comparison], list[Finding]]:
+def _compared(spec: LayerSpec, case: Case, p: Precision, seen: Observation, expected: Evaluation) -> tuple[list[Comparison], list[Finding]]:
     balls = spec.bounds(p, case)
     comparisons, findings = [], []
     pairs = [(n, a, e) for (n, a), (_, e) in zip(_results(spec, seen.evaluation), _results(spec, expected), strict=True)]

@@ -26,7 +26,34 @@ class Profile(NamedTuple):
 
 # around these exp, tanh and sigmoid switch from one regime to the next in some dtype
 THRESHOLDS = np.array(
-    [15, 16.6, 17.3, 36.7, 37.5, 40, 87.3, 88.5, 88.8, 89, 103, 104, 110, 300, 600, 700, 708.5, 709.5, 710, 740, 745, 746, 760, 1e3, 5e3, 1e4]
+    [
+        15,
+        16.6,
+        17.3,
+        36.7,
+        37.5,
+        40,
+        87.3,
+        88.5,
+        88.8,
+        89,
+        103,
+        104,
+        110,
+        300,
+        600,
+        700,
+        708.5,
+        709.5,
+        710,
+        740,
+        745,
+        746,
+        760,
+        1e3,
+        5e3,
+        1e4,
+    ]
 )
 THRESHOLDS = np.concatenate([THRESHOLDS, -THRESHOLDS])
 TIES = np.array([0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 2.0, 0.0])
@@ -49,7 +76,7 @@ def _uniform(rng: Rng, shape: Shape, dtype: str) -> Array:
 
 
 def _scaled(rng: Rng, shape: Shape, dtype: str) -> Array:
-    return (rng.standard_normal(shape) * 10 ** rng.uniform(-DECADES[dtype], DECADES[dtype])).astype(dtype)  # type: ignore[no-any-return]
+    return np.asarray(rng.standard_normal(shape) * 10 ** rng.uniform(-DECADES[dtype], DECADES[dtype])).astype(dtype)
 
 
 def _scales(rng: Rng, shape: Shape, dtype: str) -> Array:
@@ -79,11 +106,11 @@ def _cancelling(rng: Rng, shape: Shape, dtype: str) -> Array:
 
 def _subnormal(rng: Rng, shape: Shape, dtype: str) -> Array:
     tiny = float(np.finfo(dtype).tiny)
-    return (np.asarray(rng.standard_normal(shape)) * tiny).astype(dtype)
+    return np.asarray(rng.standard_normal(shape) * tiny).astype(dtype)
 
 
 def _saturating(rng: Rng, shape: Shape, dtype: str) -> Array:
-    return (np.asarray(rng.standard_normal(shape)) * SATURATING[rng.integers(len(SATURATING))]).astype(dtype)
+    return np.asarray(rng.standard_normal(shape) * SATURATING[rng.integers(len(SATURATING))]).astype(dtype)
 
 
 def _thresholds(rng: Rng, shape: Shape, dtype: str) -> Array:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from oracle.core.bounds import Ball, Precision
+from oracle.core.ball import Ball, Precision
 from oracle.core.case import LAYOUTS, PROTOCOLS, Case
 
 if TYPE_CHECKING:

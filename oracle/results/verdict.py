@@ -30,7 +30,9 @@ def verdict(run: Run) -> Verdict:
     gaps = _gaps(run, missing, bool(judged))
     if failing:
         names = ", ".join(dict.fromkeys(r.layer for r in failing))
-        sentence = f"{names} {'diverges' if names.count(',') == 0 else 'diverge'} from PyTorch in {_count(len(failing), 'row')} of {len(judged)}."
+        sentence = (
+            f"{names} {'diverges' if names.count(',') == 0 else 'diverge'} from PyTorch in {_count(len(failing), 'row')} of {len(judged)}."
+        )
         return Verdict("diverges", 1, " ".join([sentence, *gaps]), failing, missing)
     if gaps:
         return Verdict("incomplete", 3, " ".join(["No verdict.", *gaps]), failing, missing)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -25,6 +26,8 @@ CHUNK = 1024
 """Cases of one job; a multiple of the sweep's block."""
 FLUSH_SECONDS = 2.0
 """At most so much work is lost when the run is killed."""
+IN_FLIGHT = 8
+"""Jobs handed out at a time: enough to keep every worker busy, few enough to stop at once."""
 
 Progress = Callable[[str, int], None]
 
@@ -119,9 +122,9 @@ class _LayerRecord:
         """Count a part; a row that fails for the first time has its case written at once."""
         self._part.merge(part)
         for key, failure in part.failures.items():
-            if key not in self.failures or failure.index < self.failures[key]:
-                self.failures[key] = failure.index
-                self._write_raw(key, failure.index)
+            if key not in self.failures or failure.case < self.failures[key]:
+                self.failures[key] = failure.case
+                self._write_raw(key, failure.case)
         if time.monotonic() - self._flushed > FLUSH_SECONDS:
             self.flush()
 
@@ -164,7 +167,7 @@ def _run(pool: Executor | None, job: Callable[..., Any], calls: list[tuple[Any, 
     flying: dict[Future[Any], tuple[Any, ...]] = {}
     try:
         while True:
-            while len(flying) < 8 and (call := next(waiting, None)) is not None:
+            for call in itertools.islice(waiting, IN_FLIGHT - len(flying)):
                 flying[pool.submit(job, *call)] = call
             if not flying:
                 return

@@ -40,7 +40,7 @@ def _version(name: str) -> str | None:
 def _blas() -> str:
     try:
         config = np.show_config(mode="dicts")
-        blas = config["Build Dependencies"]["blas"]  # type: ignore[index]
+        blas = config["Build Dependencies"]["blas"]
         return f"{blas['name']} {blas['version']}"
     except (TypeError, KeyError):
         return "unknown"

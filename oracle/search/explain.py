@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from oracle.core import torch_side
-from oracle.core.bounds import PRECISIONS
+from oracle.core.ball import PRECISIONS
 from oracle.core.case import Array, Case
 from oracle.core.compare import allowed_error, ulp_distance
 from oracle.core.evaluation import Finding

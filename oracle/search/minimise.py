@@ -73,7 +73,10 @@ class Minimiser:
 
 
 def _replaced(case: Case, group: str, name: str, a: Array) -> Case:
-    return case._replace(**{group: {**getattr(case, group), name: a}})
+    arrays = {**getattr(case, group), name: a}
+    if group == "inputs":
+        return case._replace(inputs=arrays)
+    return case._replace(params=arrays) if group == "params" else case._replace(cotangents=arrays)
 
 
 def _floating(case: Case) -> Iterator[tuple[str, str, Array]]:
@@ -99,12 +102,12 @@ def _shorter_axes(case: Case) -> Iterator[Case]:
     for name, size in case.sizes.items():
         if size <= 1:
             continue
-        keeps = [range(0, 1), range(size - 1, size), range(size // 2), range(size // 2, size)]
+        everything = list(range(size))
+        keeps = [everything[:1], everything[-1:], everything[: size // 2], everything[size // 2 :]]
         if size <= 16:
-            keeps += [[j for j in range(size) if j != i] for i in range(size)]
+            keeps += [everything[:i] + everything[i + 1 :] for i in range(size)]
         for keep in keeps:
-            if len(keep) < size:
-                yield case.cut(name, list(keep))
+            yield case.cut(name, keep)
 
 
 def _simpler_arrays(case: Case) -> Iterator[Case]:

@@ -32,9 +32,9 @@ class Row:
 
 
 class Failure(NamedTuple):
-    """The first case, by index, that failed a row."""
+    """The first case, by number, that failed a row."""
 
-    index: int
+    case: int
     finding: Finding
 
 
@@ -91,7 +91,7 @@ class Tally:
             self.rows[(*group, name)].n_failed += 1
         for f in judgement.findings:
             key = (*group, f.name)
-            if key not in self.failures or index < self.failures[key].index:
+            if key not in self.failures or index < self.failures[key].case:
                 self.failures[key] = Failure(index, f)
 
     def merge(self, other: Tally) -> None:
@@ -112,7 +112,7 @@ class Tally:
                 getattr(mine_depth, name).update(getattr(depth, name))
             mine_depth.digests |= depth.digests
         for key, failure in other.failures.items():
-            if key not in self.failures or failure.index < self.failures[key].index:
+            if key not in self.failures or failure.case < self.failures[key].case:
                 self.failures[key] = failure
 
 

@@ -1,4 +1,7 @@
-"""The bindings: one module per family, with the file names of `reference/`. A LayerSpec constant in any of them is a spec; there is no list."""
+"""The bindings, one module per family, with the file names of `reference/`.
+
+A LayerSpec constant in any of them is a spec; there is no list.
+"""
 
 from __future__ import annotations
 

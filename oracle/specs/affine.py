@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from oracle.core.bounds import Ball, Precision
+from oracle.core.ball import Ball, Precision
 from oracle.core.case import Case, Dims
 from oracle.core.draw import Draw
 from oracle.core.spec import LayerSpec, Refusal
@@ -33,12 +33,12 @@ def _tensor_axes(draw: Draw) -> tuple[Dims, str]:
     return ("N", "P", "Q", "R"), "P*Q*R"
 
 
-def affine(x: Ball, W: Ball, b: Ball) -> Ball:  # noqa: N803 - the layer's own names
+def affine(x: Ball, W: Ball, b: Ball) -> Ball:
     """x W + b."""
     return (x @ W).plus_bias(b, W.shape[0])
 
 
-def affine_grads(x: Ball, W: Ball, dout: Ball) -> tuple[Ball, Ball, Ball]:  # noqa: N803
+def affine_grads(x: Ball, W: Ball, dout: Ball) -> tuple[Ball, Ball, Ball]:
     """(dx, dW, db)."""
     return dout @ W.T, x.T @ dout, dout.sum(axis=0)
 
@@ -54,7 +54,7 @@ def _bounds(p: Precision, case: Case) -> dict[str, Ball]:
 
 def _wrong_width(case: Case, draw: Draw) -> Case:
     x = case.inputs["x"]
-    return case._replace(inputs={"x": np.concatenate([x, x[..., :1]], axis=-1) if x.size else np.zeros((*x.shape[:-1], x.shape[-1] + 1), x.dtype)})
+    return case._replace(inputs={"x": np.concatenate([x, np.ones((*x.shape[:-1], 1), x.dtype)], axis=-1)})
 
 
 AFFINE = LayerSpec(

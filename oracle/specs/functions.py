@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from oracle.core import bounds
-from oracle.core.bounds import Ball, Precision
+from oracle.core.ball import Ball, Precision
 from oracle.core.case import Case, Dims
 from oracle.core.draw import Draw
 from oracle.core.spec import LayerSpec, Refusal

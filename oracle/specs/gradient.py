@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from oracle.core import bounds
-from oracle.core.bounds import Array, Ball, Precision
+from oracle.core.ball import Array, Ball, K, Precision
 from oracle.core.case import Case, Dims
 from oracle.core.draw import Draw
 from oracle.core.spec import LayerSpec
@@ -32,7 +32,7 @@ def _bounds(p: Precision, case: Case) -> dict[str, Ball]:
     total, gradient, _ = _derivatives(case.config["function"], x)
     function = Ball(p, total, total * 0 + _rounding(p, case.config["function"], np.abs(x) + most)).sum()
     r = most**2 / 6 * third + (function.radius + np.abs(slope) * p.u * (np.abs(x) + most)) / least
-    r = r + p.u * (bounds.K * np.abs(gradient) + np.abs(value) / least)
+    r = r + p.u * (K * np.abs(gradient) + np.abs(value) / least)
     return {"forward.grad": Ball(p, gradient, np.where(np.isfinite(x).all(), r, np.inf))}
 
 

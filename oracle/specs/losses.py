@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from oracle.core.bounds import Array, Ball, Precision, softmax
+from oracle.core.ball import Array, Ball, Precision
+from oracle.core.bounds import softmax
 from oracle.core.case import Case, Dims
 from oracle.core.draw import Draw
 from oracle.core.spec import LayerSpec
@@ -43,13 +44,13 @@ def _cases(draw: Draw, branch: str) -> Case:
 class Targets(NamedTuple):
     """Labels as rows of weights t (N, C); `counted` (N, 1) is 0 for an ignored row; n rows count.
 
-    index: they came as index labels. soft: the weights may be anything, not only 0 and 1.
+    by_index: they came as index labels. soft: the weights may be anything, not only 0 and 1.
     """
 
     t: Array
     counted: Array
     n: float
-    index: bool
+    by_index: bool
     soft: bool
 
 
@@ -73,7 +74,7 @@ def cross_entropy(x: Ball, labels: Targets, dout: Ball) -> tuple[Ball, Ball]:
     y, d, log_s = softmax(x)
     t = Ball.exact(p, labels.t)
     terms = t * (d - log_s)
-    if labels.index:
+    if labels.by_index:
         # one entry of a row is read, so the others never meet a weight; as probabilities they do, and 0 * -inf is NaN
         picked = labels.t != 0
         terms = Ball(p, np.where(picked, terms.v, 0), np.where(picked, terms.radius, 0))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from oracle.core import bounds
-from oracle.core.bounds import Array, Ball, Precision
+from oracle.core.ball import Array, Ball, Precision
 from oracle.core.case import Case
 from oracle.core.compare import FACTOR
 from oracle.core.draw import Draw
@@ -20,9 +20,7 @@ _SCORES = "F.linear(F.relu(F.linear(x, W1.T, b1)), W2.T, b2)"
 
 def _expression(labels: str, index: str) -> str:
     """Scores, loss and accuracy as one torch expression."""
-    return (
-        f"(lambda scores: (scores, F.cross_entropy(scores, {labels}), (scores.argmax(1) == {index}).double().mean()))({_SCORES})"
-    )
+    return f"(lambda scores: (scores, F.cross_entropy(scores, {labels}), (scores.argmax(1) == {index}).double().mean()))({_SCORES})"
 
 
 def _cases(draw: Draw, branch: str) -> Case:
@@ -77,7 +75,10 @@ TWO_LAYER_NET = LayerSpec(
     name="TwoLayerNet",
     layer=TwoLayerNet,
     convention="network",
-    torch={"index": _expression("t if t.is_floating_point() else t.long()", "t"), "one-hot": _expression("t.to(x.dtype)", "t.double().argmax(1)")},
+    torch={
+        "index": _expression("t if t.is_floating_point() else t.long()", "t.long()"),
+        "one-hot": _expression("t.to(x.dtype)", "t.double().argmax(1)"),
+    },
     cases=_cases,
     outputs=("scores", "loss", "accuracy"),
     params=("W1", "b1", "W2", "b2"),
