@@ -90,19 +90,37 @@ def softmax(x: Ball) -> tuple[Ball, Ball, Ball]:
         r = r + x.r
     r = np.where(np.isfinite(d), r, 0.0 if x.r is None else np.where(np.isinf(x.r), np.inf, 0.0))
     shifted = Ball(p, d, r)
-    e = _exp_of_shifted(shifted).capped(1.0)
+    e = _exp_of_shifted(shifted, bounded=x.r is None)
     s = e.sum(axis=-1, keepdims=True)
     y = (e / s).capped(1.0)
-    log_s = log(s).capped(np.log(max(x.v.shape[-1], 1)) + 1)
-    return _nan_exact(y), shifted, _nan_exact(log_s)
+    log_s = log(s).capped(np.log(max(x.v.shape[-1], 1)) + 1 + _spread_of_top(x, top))
+    y, log_s = _nan_exact(y), _nan_exact(log_s)
+    if x.r is not None and (lost := ~np.isfinite(x.r).all(axis=-1, keepdims=True)).any():
+        # scores that may have overflowed: then NaN is a right answer too, and no cap holds
+        for ball in (y, shifted, log_s):
+            ball.r = np.where(lost, np.inf, ball.radius)
+    return y, shifted, log_s
 
 
-def _exp_of_shifted(d: Ball) -> Ball:
-    """e^d for d <= 0, where an infinite d is as good as any other large one."""
+def _spread_of_top(x: Ball, top: Array) -> Array:
+    """How far the maximum that an evaluation subtracts may be from `top`, the maximum of the midpoints."""
+    if x.r is None:
+        return np.zeros_like(top)
+    above = (x.v + x.r).max(axis=-1, keepdims=True, initial=-np.inf) - top
+    below = top - (x.v - x.r).max(axis=-1, keepdims=True, initial=-np.inf)
+    return np.asarray(np.maximum(above, below))
+
+
+def _exp_of_shifted(d: Ball, bounded: bool) -> Ball:
+    """e^d for d <= 0, where an infinite d is as good as any other large one.
+
+    bounded: the maximum was exact, so that e^d <= 1 in every evaluation. Where it was not, one may have subtracted another maximum.
+    """
     p = d.p
     v = np.exp(d.v)
     assert d.r is not None
-    r = np.fmin(v * np.expm1(d.r), np.exp(np.fmin(d.v + d.r, 0.0))) + v * (K * p.u) + np.where(v < 4 * p.tiny, p.tiny, 0.0)
+    most = np.exp(np.fmin(d.v + d.r, 0.0) if bounded else d.v + d.r)
+    r = np.fmin(v * np.expm1(d.r), most) + v * (K * p.u) + np.where(v < 4 * p.tiny, p.tiny, 0.0)
     return Ball(p, v, np.where(np.isnan(v), 0.0, np.where(np.isneginf(d.v) & (d.r == 0), 0.0, r)))
 
 

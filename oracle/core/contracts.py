@@ -56,31 +56,27 @@ class Handling(NamedTuple):
     protocol: str
     plain_layout: bool
     refused: bool
-    params: bool
-    backward: bool
 
 
 def handling(case: Case) -> Handling:
     """The handling of `case`."""
-    return Handling(
-        case.branch, case.dtype, case.protocol, case.layout == "C", case.refusal is not None, bool(case.params), bool(case.cotangents)
-    )
+    return Handling(case.branch, case.dtype, case.protocol, case.layout == "C", case.refusal is not None)
 
 
-def tested(how: Handling) -> tuple[str, ...]:
+def tested(spec: LayerSpec, how: Handling) -> tuple[str, ...]:
     """The contracts that a case handed over like this puts to the test."""
     if how.refused:
         return ("inputs.refused",)
     ids = list(_ALWAYS)
-    if how.params:
+    if spec.params:
         ids.append("params.unchanged")
-    if how.backward:
+    if spec.wrt:
         ids.append("cotangent.unchanged")
     if how.protocol in _OF_PROTOCOL:
         ids.append(_OF_PROTOCOL[how.protocol])
     if not how.plain_layout:
         ids.append("inputs.layout")
-    return tuple(ids)
+    return tuple(id for id in ids if id not in spec.vacuous)
 
 
 def of_protocol(protocol: str) -> str | None:
@@ -88,12 +84,12 @@ def of_protocol(protocol: str) -> str | None:
     return _OF_PROTOCOL.get(protocol)
 
 
-def declared(spec: LayerSpec, branch: str, params: bool, backward: bool) -> tuple[str, ...]:
+def declared(spec: LayerSpec, branch: str) -> tuple[str, ...]:
     """Every contract that a run of `branch` must have put to the test."""
     ids: dict[str, None] = {}
     for protocol in spec.protocols_of(branch):
         for plain_layout in (True, False):
-            ids.update(dict.fromkeys(tested(Handling(branch, "", protocol, plain_layout, False, params, backward))))
+            ids.update(dict.fromkeys(tested(spec, Handling(branch, "", protocol, plain_layout, False))))
     if any(not r.branches or branch in r.branches for r in spec.refusals):
         ids["inputs.refused"] = None
     return tuple(ids)

@@ -28,6 +28,8 @@ _PROTOCOL_OF_STRATUM = (
     "other-form", "refused", "reshaped", "plain", "backward-twice", "reused",
 )  # fmt: skip
 _USUAL_ELEMENTS, _LARGE_ELEMENTS = 2**11, 2**16
+_SPECIAL = 32
+"""One array in so many has NaN or infinities sprinkled in."""
 
 
 class Source(Protocol):
@@ -39,7 +41,7 @@ class Source(Protocol):
 
 
 class GeneratorSource:
-    """Structure from a NumPy generator, drawn in blocks: a single draw costs a tenth of a microsecond."""
+    """Structure from a NumPy generator, drawn in blocks: a single draw costs a quarter of a microsecond."""
 
     def __init__(self, rng: np.random.Generator) -> None:
         self.rng = rng
@@ -47,21 +49,48 @@ class GeneratorSource:
 
     def integer(self, low: int, high: int) -> int:
         if not self._block:
-            self._block = self.rng.random(128).tolist()
+            self._block = self.rng.random(256).tolist()
         return low + int(self._block.pop() * (high - low + 1))
 
 
-class Draw:
-    """Draws the parts of one case. A spec's `cases` asks for arrays by the names of their axes; sizes are drawn on first mention."""
+def _sizes_by_share() -> tuple[int, ...]:
+    """A thousand sizes, each as often as its share: 1 (15 %), small ones, sizes at which code paths change, large ones, 0 (2 %)."""
 
-    def __init__(self, source: Source, dtype: str, sizes: Mapping[str, int] | None = None) -> None:
+    def spread(sizes: Sequence[int], count: int) -> list[int]:
+        return [sizes[i * len(sizes) // count] for i in range(count)]
+
+    small, middle, large = range(2, 5), range(5, 17), range(17, 65)
+    return tuple(
+        spread([1], 150)
+        + spread(small, 350)
+        + spread(middle, 330)
+        + spread(large, 30)
+        + spread(EDGES, 100)
+        + spread(range(65, 513), 20)
+        + [0] * 20
+    )
+
+
+SIZES = _sizes_by_share()
+
+
+class Draw:
+    """Draws the parts of one case. A spec's `cases` asks for arrays by the names of their axes; sizes are drawn on first mention.
+
+    One case in ten has all sizes equal, because a square hides a transposition nowhere else; one in fifty may be large.
+    """
+
+    def __init__(self, source: Source, dtype: str, branch: str = "", layer: str = "", sizes: Mapping[str, int] | None = None) -> None:
         self.source = source
         self.dtype = dtype
+        self.branch = branch
+        self.layer = layer
         self.sizes: dict[str, int] = dict(sizes or {})
         self.dims: dict[str, Dims] = {}
         self.profiles: list[str] = []
-        self._square = self.chance(0.1)
-        self._room = _LARGE_ELEMENTS if self.chance(0.02) else _USUAL_ELEMENTS
+        kind = source.integer(0, 99)
+        self._square = 88 <= kind < 98
+        self._room = _LARGE_ELEMENTS if kind >= 98 else _USUAL_ELEMENTS
 
     def integer(self, low: int, high: int) -> int:
         return self.source.integer(low, high)
@@ -74,36 +103,23 @@ class Draw:
         return self.source.integer(0, 999) >= 1000 * (1 - share)
 
     def size(self, name: str, least: int = 0, most: int = 512) -> int:
-        """The size of an axis, drawn once per case: 0 (2 %), 1 (15 %), small, sizes at which code paths change, up to 512."""
+        """The size of an axis, drawn once per case; the sizes of all axes together multiply to a limited number of elements."""
         if name in self.sizes:
             return self.sizes[name]
-        others = list(self.sizes.values())
         taken = 1
-        for other in others:
-            taken *= max(other, 1)
+        for other in self.sizes.values():
+            taken *= other or 1
         most = max(min(most, self._room // taken), 1)
-        size = others[0] if self._square and others and others[0] >= least else self._fresh_size()
+        first = next(iter(self.sizes.values()), 0)
+        size = first if self._square and first >= max(least, 1) else SIZES[self.source.integer(0, len(SIZES) - 1)]
         self.sizes[name] = max(min(size, most), least)
         return self.sizes[name]
-
-    def _fresh_size(self) -> int:
-        kind = self.source.integer(0, 99)
-        if kind < 35:
-            return self.source.integer(2, 4)
-        if kind < 68:
-            return self.source.integer(5, 16)
-        if kind < 83:
-            return 1
-        if kind < 93:
-            return EDGES[self.source.integer(0, len(EDGES) - 1)]
-        if kind < 96:
-            return self.source.integer(17, 64)
-        return 0 if kind < 98 else self.source.integer(65, 512)
 
     def shape(self, name: str, dims: Dims) -> tuple[int, ...]:
         """The shape of the array `name` with axes `dims`, remembered for cutting."""
         self.dims[name] = dims
-        return tuple([self._axis(d) for d in dims])
+        sizes = self.sizes
+        return tuple([sizes[d] if d in sizes else self._axis(d) for d in dims])
 
     def _axis(self, dim: str | int) -> int:
         if isinstance(dim, int):
@@ -126,14 +142,15 @@ class Draw:
         return self._filled(shape, profiles.COTANGENT, None)
 
     def _filled(self, shape: tuple[int, ...], table: Sequence[profiles.Profile], limit: float | None) -> Array:
-        profile = table[self.source.integer(0, len(table) - 1)]
+        special, choice = divmod(self.source.integer(0, _SPECIAL * len(table) - 1), len(table))
+        profile = table[choice]
         a = np.asarray(profile.fill(self.source.rng, shape, self.dtype))
+        self.profiles.append(profile.name)
         if limit is not None:
             np.clip(a, -limit, limit, out=a)
-        if a.size and self.source.integer(0, 999) >= 970:
-            a = profiles.sprinkled(self.source.rng, a)
+        if special == _SPECIAL - 1 and a.size:
             self.profiles.append("special")
-        self.profiles.append(profile.name)
+            return profiles.sprinkled(self.source.rng, a)
         return a
 
     def index_labels(self, name: str, *dims: str | int, classes: int) -> Array:
@@ -169,14 +186,16 @@ class Draw:
         return a.astype(self.dtype)
 
     def case(self, inputs: Arrays, params: Arrays | None = None, cotangents: Arrays | None = None, **config: Any) -> Case:
-        """The arrays as a Case; the layer, branch and protocol are filled in by `draw_case`."""
-        return Case("", "", self.dtype, inputs, params or {}, cotangents or {}, config, self.dims, profiles=tuple(self.profiles))
+        """The arrays as a Case; how it is handed over is filled in by `draw_case`."""
+        return Case(
+            self.layer, self.branch, self.dtype, inputs, params or {}, cotangents or {}, config, self.dims, profiles=tuple(self.profiles)
+        )
 
 
 def draw_case(spec: LayerSpec, source: Source, branch: str, dtype: str, stratum: int) -> Case:
     """One case of `branch`: arrays by the spec, handed over in the way of `stratum` (0 .. STRATA - 1)."""
-    draw = Draw(source, dtype)
-    case = spec.cases(draw, branch)._replace(layer=spec.name, branch=branch)
+    draw = Draw(source, dtype, branch, spec.name)
+    case = spec.cases(draw, branch)
     protocol = _PROTOCOL_OF_STRATUM[stratum]
     if protocol == "refused":
         refusals = [r for r in spec.refusals if not r.branches or branch in r.branches]
@@ -190,11 +209,11 @@ def draw_case(spec: LayerSpec, source: Source, branch: str, dtype: str, stratum:
     if protocol in ("reused", "reshaped"):
         prior = _prior(spec, source, draw, case, reshaped=protocol == "reshaped")
     layout = "C"
-    if stratum % 3 == 1 or draw.chance(0.1):
+    if stratum % 3 == 1:
         layout = draw.choice(spec.layouts)
         if layout == "stride-0":
             case = _with_equal_rows(case)
-    return case._replace(protocol=protocol, layout=layout, prior=prior)
+    return case if protocol == "plain" and layout == "C" else case._replace(protocol=protocol, layout=layout, prior=prior)
 
 
 def _prior(spec: LayerSpec, source: Source, draw: Draw, case: Case, reshaped: bool) -> Case:
@@ -203,7 +222,7 @@ def _prior(spec: LayerSpec, source: Source, draw: Draw, case: Case, reshaped: bo
     if reshaped:
         fixed = {part for name in case.params for dim in draw.dims[name] for part in str(dim).split("*")}
         held = {name: size for name, size in draw.sizes.items() if name in fixed}
-    return spec.cases(Draw(source, draw.dtype, held), case.branch)
+    return spec.cases(Draw(source, case.dtype, case.branch, case.layer, held), case.branch)
 
 
 def _with_equal_rows(case: Case) -> Case:

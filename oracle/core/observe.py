@@ -6,11 +6,12 @@ Every guard here costs under a microsecond: bytes before against bytes after, an
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+from numpy import may_share_memory
 
 from oracle.core.case import LAYOUTS, Array, Arrays, Case
 from oracle.core.evaluation import Breach, Evaluation
@@ -45,6 +46,11 @@ class _Watch:
 
 
 _watch = _Watch()
+
+
+def is_watching() -> bool:
+    """Whether warnings are being noted."""
+    return _watch.active
 
 
 @contextmanager
@@ -84,20 +90,21 @@ def observe(subject: Runnable, case: Case) -> Observation:
         elif case.prior is not None:
             held.append(_use(subject, state, case.prior))
         outputs = _arrays(subject.forward(state, inputs))
-        _unchanged("forward", case, inputs, params, breaches)
         if cotangents:
             held.append((outputs, [y.tobytes() for y in outputs]))
             grads = _arrays(subject.backward(state, cotangents))
-            _unchanged("backward", case, inputs, params, breaches)
-            if any(given.tobytes() != case.cotangents[name].tobytes() for name, given in cotangents.items()):
-                breaches.append(Breach("cotangent.unchanged", "backward wrote into dout"))
+            for name, given in cotangents.items():
+                if given.tobytes() != case.cotangents[name].tobytes():
+                    breaches.append(Breach("cotangent.unchanged", "backward wrote into dout"))
             if case.protocol == "backward-twice":
                 held.append((grads, [g.tobytes() for g in grads]))
                 fresh = {name: lay(a) for name, a in case.cotangents.items()}
                 again = _arrays(subject.backward(state, fresh))
     except Exception as caught:
         error = f"{type(caught).__name__}: {_first_line(caught)}"
-    _own_memory(inputs, params, cotangents, outputs + grads, held, breaches)
+    _unchanged("inputs.unchanged", inputs, case.inputs, breaches)
+    _unchanged("params.unchanged", params, case.params, breaches)
+    _own_memory({**inputs, **params, **cotangents}, outputs + grads, held, breaches)
     warned = tuple(_watch.seen)
     return Observation(Evaluation(outputs, grads, error), tuple(breaches), again, warned)
 
@@ -130,41 +137,27 @@ def _backward_first(subject: Runnable, state: Any, cotangents: Arrays, breaches:
     breaches.append(Breach("call.forward-first", "backward before any forward returned an answer instead of raising"))
 
 
-def _unchanged(stage: str, case: Case, inputs: Arrays, params: Arrays, breaches: list[Breach]) -> None:
-    for contract, group, originals in (("inputs.unchanged", inputs, case.inputs), ("params.unchanged", params, case.params)):
-        for name, given in group.items():
-            if given.tobytes() != originals[name].tobytes():
-                breaches.append(Breach(contract, f"{stage} wrote into {name}"))
+def _unchanged(contract: str, given: Arrays, originals: Arrays, breaches: list[Breach]) -> None:
+    for name, a in given.items():
+        if a.tobytes() != originals[name].tobytes():
+            breaches.append(Breach(contract, f"forward or backward wrote into {name}"))
 
 
 def _own_memory(
-    inputs: Arrays,
-    params: Arrays,
-    cotangents: Arrays,
-    results: tuple[Array, ...],
-    held: list[tuple[tuple[Array, ...], list[bytes]]],
-    breaches: list[Breach],
+    given: Arrays, results: tuple[Array, ...], held: list[tuple[tuple[Array, ...], list[bytes]]], breaches: list[Breach]
 ) -> None:
     """No result may be a view of what was handed over or of another result, nor change once it has been returned."""
-    share = np.may_share_memory
+    others = [*given.values(), *results]
     for i, y in enumerate(results):
-        for group in (inputs, params, cotangents):
-            for name, given in group.items():
-                if share(y, given) and np.shares_memory(y, given):
-                    breaches.append(Breach("results.own-memory", f"result {i} shares memory with {name}"))
-        for j in range(i):
-            if share(y, results[j]) and np.shares_memory(y, results[j]):
-                breaches.append(Breach("results.own-memory", f"results {j} and {i} share memory"))
+        for j in range(len(given) + i):
+            if may_share_memory(y, others[j]) and np.shares_memory(y, others[j]):
+                whose = [*given, *[f"result {k}" for k in range(i)]][j]
+                breaches.append(Breach("results.own-memory", f"result {i} shares memory with {whose}"))
     for arrays, before in held:
-        if any(a.tobytes() != was for a, was in zip(arrays, before, strict=True)):
-            breaches.append(Breach("results.own-memory", "a result changed after it had been returned"))
+        for a, was in zip(arrays, before, strict=True):
+            if a.tobytes() != was:
+                breaches.append(Breach("results.own-memory", "a result changed after it had been returned"))
 
 
 def _first_line(error: BaseException) -> str:
     return str(error).strip().split("\n", 1)[0][:300]
-
-
-def quietly(function: Callable[[], Any]) -> Any:
-    """Run the judge's own arithmetic: overflow and NaN are expected there and say nothing about the layer."""
-    with np.errstate(all="ignore"):
-        return function()

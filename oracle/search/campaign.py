@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import itertools
+import os
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -58,7 +59,7 @@ def _now() -> str:
 
 
 def _header(settings: Settings, environment: Environment, command: str, specs: list[LayerSpec]) -> Header:
-    contracts = {spec.name: {branch: _declared(spec, branch) for branch in spec.branches} for spec in specs}
+    contracts = {spec.name: {branch: declared(spec, branch) for branch in spec.branches} for spec in specs}
     return Header(
         schema_version=SCHEMA_VERSION,
         run_id=uuid.uuid4().hex,
@@ -90,14 +91,11 @@ def _header(settings: Settings, environment: Environment, command: str, specs: l
     )
 
 
-def _declared(spec: LayerSpec, branch: str) -> tuple[str, ...]:
-    ids = declared(spec, branch, params=bool(spec.params), backward=bool(spec.wrt))
-    return tuple(c for c in ids if c not in spec.vacuous)
-
-
 @contextmanager
 def _pool(workers: int) -> Iterator[Executor | None]:
     """A pool of fresh processes, or None to work in this one. On the way out nothing is waited for that has not begun."""
+    # one thread a process: the cases are small, and a BLAS of many threads in each of many workers only waits for itself
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if workers <= 1:
         yield None
         return

@@ -27,13 +27,12 @@ def cases(spec: LayerSpec, seed: int, dtypes: Sequence[str], start: int, stop: i
     salt = zlib.crc32(spec.name.encode())
     for block in range(start // BLOCK, -(-stop // BLOCK)):
         source = GeneratorSource(np.random.Generator(np.random.SFC64(np.random.SeedSequence([seed, salt, block]))))
-        for index in range(block * BLOCK, min((block + 1) * BLOCK, stop)):
-            case = draw_case(spec, source, *place(spec, dtypes, index))
-            if index >= start:
-                yield index, case
+        indices = range(block * BLOCK, min((block + 1) * BLOCK, stop))
+        with np.errstate(all="ignore"):
+            drawn = [draw_case(spec, source, *place(spec, dtypes, index)) for index in indices]
+        yield from (pair for pair in zip(indices, drawn, strict=True) if pair[0] >= start)
 
 
 def case_at(spec: LayerSpec, seed: int, dtypes: Sequence[str], index: int) -> Case:
     """The case of one index."""
-    with np.errstate(all="ignore"):
-        return next(case for _, case in cases(spec, seed, dtypes, index, index + 1))
+    return next(case for _, case in cases(spec, seed, dtypes, index, index + 1))

@@ -138,9 +138,8 @@ def results(tally: Tally, spec: LayerSpec) -> list[Result]:
     """The rows of the tally as they are stored, in the order of the spec."""
     judged: Counter[tuple[str, str, str]] = Counter()
     for how, n in tally.handled.items():
-        for contract in tested(how):
-            if contract not in spec.vacuous:
-                judged[(how.branch, how.dtype, contract)] += n
+        for contract in tested(spec, how):
+            judged[(how.branch, how.dtype, contract)] += n
     for (branch, dtype), depth in tally.depths.items():
         for quantity in spec.quantities:
             judged[(branch, dtype, quantity)] = depth.n_answered - tally.rows[(branch, dtype, quantity)].n_inconclusive

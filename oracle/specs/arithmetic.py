@@ -32,7 +32,7 @@ def _cases(draw: Draw, branch: str) -> Case:
 
 
 def _not_broadcastable(case: Case, draw: Draw) -> Case:
-    fresh = Draw(draw.source, draw.dtype, {"A": 2, "B": 3})
+    fresh = Draw(draw.source, draw.dtype, sizes={"A": 2, "B": 3})
     x, y, dout = fresh.values("x", "A", "B"), fresh.values("y", "B", "A"), fresh.cotangent("out", "A", "B")
     return case._replace(inputs={"x": x, "y": y}, cotangents={"out": dout}, dims=fresh.dims)
 
