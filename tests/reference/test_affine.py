@@ -20,9 +20,7 @@ def _torch(x: np.ndarray, W: np.ndarray, b: np.ndarray, dout: np.ndarray) -> lis
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize(
-    "shape", [(4, 3), (3, 4), (4, 4), (1, 1), (5, 2, 3), (2, 1, 3, 2), (0, 3), (0, 2, 3), (3, 0), (3, 2, 0), (0, 0)]
-)
+@pytest.mark.parametrize("shape", [(4, 3), (3, 4), (4, 4), (1, 1), (5, 2, 3), (2, 1, 3, 2), (0, 3), (0, 2, 3), (3, 0), (3, 2, 0), (0, 0)])
 @pytest.mark.parametrize("m", [0, 1, 4])
 def test_values_and_gradients_as_torch(dtype: Any, shape: tuple[int, ...], m: int) -> None:
     # Small integers: every product and sum is exact, so the answers must be equal to the bit.

@@ -61,9 +61,7 @@ def test_a_number_never_widens_an_array(layer: Any, function: Any, number: Any, 
 
 
 @pytest.mark.parametrize(("layer", "function"), LAYERS)
-@pytest.mark.parametrize(
-    "pair", [("i8", "f4"), ("i4", "i8"), ("u1", "i1"), ("?", "f2"), ("?", "i2"), ("u1", "f8"), ("?", "?")]
-)
+@pytest.mark.parametrize("pair", [("i8", "f4"), ("i4", "i8"), ("u1", "i1"), ("?", "f2"), ("?", "i2"), ("u1", "f8"), ("?", "?")])
 @pytest.mark.parametrize("shapes", [((3,), (3,)), ((3,), ()), ((), (3,))])
 def test_integers_promote_as_in_torch(layer: Any, function: Any, pair: Any, shapes: Any) -> None:
     x, y = np.ones(shapes[0], pair[0]), np.ones(shapes[1], pair[1])

@@ -75,9 +75,7 @@ def test_softmax_loss_without_and_with_the_notebooks_eps() -> None:
         assert layer.forward(x, labels) == pytest.approx(exact, abs=1e-16)
         assert cross_entropy_error(softmax(x), labels) == pytest.approx(exact, abs=3e-16)
         assert cross_entropy_error(softmax(x), labels, eps=1e-7) == pytest.approx(printed, abs=3e-16)
-        np.testing.assert_allclose(
-            layer.forward(x, labels) and layer.backward(), (softmax(x) - np.eye(3)[t]) / 2, 1e-14
-        )
+        np.testing.assert_allclose(layer.forward(x, labels) and layer.backward(), (softmax(x) - np.eye(3)[t]) / 2, 1e-14)
 
 
 @pytest.mark.parametrize("one_hot", [False, True])

@@ -1,0 +1,30 @@
+"""The renderers: from a run, as `oracle.results` reads it, to something a person reads.
+
+They import `oracle.results` and nothing else of ours. This module imports no renderer before it is asked for, so that listing the
+reporters costs nothing, and importing it loads neither NumPy nor torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+REPORTERS = {
+    "html": "reports.html:write_html",
+    "summary": "reports.summary:print_summary",
+}
+"""Reporter name -> where its function is. To add a reporter: its own file, and one line here."""
+
+
+def reporter(name: str) -> Callable[..., Any]:
+    """The function of the reporter `name`, imported now. Raises ValueError, naming those there are, if there is none."""
+    try:
+        module, _, function = REPORTERS[name].partition(":")
+    except KeyError:
+        raise ValueError(f"no reporter is called {name!r}; there are: {', '.join(sorted(REPORTERS))}") from None
+    found: Callable[..., Any] = getattr(importlib.import_module(module), function)
+    return found
+
+
+__all__ = ["REPORTERS", "reporter"]

@@ -1,0 +1,118 @@
+"""What diverges, in plain words, grouped so that one fault seen in six rows is read once."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import NamedTuple
+
+from oracle.results import ArrayData, ComparisonData, Counterexample
+from reports.rows import Row, Rows
+from reports.words import FAILING, REASONS, STATES, apart, brief, count, index_text, margin_text, shorten
+
+LONGEST = 600
+"""Characters of a message told in a sentence."""
+
+
+class Finding(NamedTuple):
+    """One quantity or contract of a layer that fails: the worst row stands for it, `others` fail in the same way."""
+
+    row: Row
+    others: tuple[Row, ...]
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """Every failing row of the finding, the worst first."""
+        return (self.row, *self.others)
+
+
+def findings(rows: Rows) -> list[Finding]:
+    """The divergences of a run: of every failing layer the first one, then of every layer the second, and so on.
+
+    Within a layer they keep the order of the declaration, forward first: what is wrong there is usually the cause of the rest.
+    """
+    ranked: list[tuple[int, int, Finding]] = []
+    for at, info in enumerate(rows.layers):
+        groups: dict[str, list[Row]] = {}
+        for row in rows.by_layer.get(info.name, ()):
+            if row.state in FAILING:
+                groups.setdefault(row.quantity, []).append(row)
+        for rank, group in enumerate(groups.values()):
+            group.sort(key=_severity)
+            ranked.append((rank, at, Finding(group[0], tuple(group[1:]))))
+    return [finding for _, _, finding in sorted(ranked, key=lambda item: item[:2])]
+
+
+def _severity(row: Row) -> tuple[bool, float]:
+    """Rows with a counterexample first, since they can be looked at; then the largest margin."""
+    margin = row.margin if row.margin is not None else 0.0
+    return row.example is None, float("-inf") if margin != margin else -margin
+
+
+def shown(example: Counterexample) -> ComparisonData:
+    """The comparison that belongs to the case which is shown: the minimised one if there is one."""
+    return example.minimised_comparison if example.minimised and example.minimised_comparison else example.comparison
+
+
+def headline(row: Row) -> str:
+    """What kind of divergence `row` is, in a word or two."""
+    if row.state in ("stale", "error"):
+        return STATES[row.state]
+    reason = shown(row.example).reason if row.example else ""
+    if row.role == "contract":
+        return "contract broken"
+    if reason in ("shape", "dtype", "error", "nan"):
+        return {"shape": "wrong shape", "dtype": "wrong dtype", "error": "raised an error", "nan": "NaN or infinity"}[reason]
+    return "imprecise" if row.result is not None and row.result.worst_outcome == "imprecise" else "differs"
+
+
+def account(row: Row) -> str:
+    """By how much and why `row` fails, in one sentence or two."""
+    if row.example is None:
+        known = row.result.message if row.result is not None else ""
+        return _sentence(known) or f"Worst margin {margin_text(row.margin)}; no counterexample was stored."
+    comparison = shown(row.example)
+    reason = _sentence(comparison.message) or f"{REASONS.get(comparison.reason, comparison.reason).capitalize()}."
+    if row.role == "contract" or comparison.reason not in ("value", "nan"):
+        return reason
+    return _numbers(comparison) or reason
+
+
+def _sentence(message: str) -> str:
+    """`message`, short enough and with a full stop, so that another sentence can follow."""
+    text = shorten(message.strip(), LONGEST)
+    return text if not text or text.endswith((".", "!", "?")) else text + "."
+
+
+def _numbers(comparison: ComparisonData) -> str:
+    """``actual 0.5, expected 1 at [0, 2]: off by 0.5, 12 × the allowed error``."""
+    actual, expected = _first(comparison.actual), _first(comparison.expected)
+    if actual is None or expected is None:
+        return ""
+    where = f" at {index_text(comparison.worst_index)}" if comparison.worst_index else ""
+    shown_actual, shown_expected = apart(actual, expected)
+    sides = f"Actual {shown_actual}, expected {shown_expected}{where}"
+    if comparison.reason == "nan" or comparison.margin is None:
+        return sides + "."
+    return f"{sides}: off by {brief(abs(actual - expected))}, {margin_text(comparison.margin)} the allowed error."
+
+
+def _first(array: ArrayData | None) -> float | None:
+    values = array.values() if array else []
+    return float(values[0]) if values else None
+
+
+def elsewhere(finding: Finding) -> str:
+    """In which further rows the same thing fails: ``Also fails in index float32 and 3 more rows.``"""
+    if not finding.others:
+        return ""
+    first = finding.others[0]
+    rest = len(finding.others) - 1
+    more = f" and {count(rest, 'more row')}" if rest else ""
+    return f"Also fails in {first.branch} {first.dtype}{more}."
+
+
+def anchor(prefix: str, text: str) -> str:
+    """A stable HTML id for `text`: its harmless characters, and a digest where any had to go, so that two never collide."""
+    slug = re.sub(r"[^A-Za-z0-9_.-]+", "_", text)[:60]
+    return f"{prefix}-{slug}" if slug == text else f"{prefix}-{slug}-{hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()[:10]}"

@@ -1,0 +1,135 @@
+"""The conformance report: one HTML file that needs no network, no script and no second file."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from oracle.results import Run, verdict
+from reports import words
+from reports.cases import DivergenceView, divergence, left_out
+from reports.findings import account, anchor, elsewhere, findings, headline
+from reports.matrix import href, matrix
+from reports.rows import Rows
+from reports.sections import section
+
+HERE = Path(__file__).parent
+BUDGET = 150_000
+"""Characters that counterexamples may take together; those beyond it are listed with their command only."""
+LISTED = 200
+"""Of the counterexamples beyond the budget this many are listed."""
+FIRST = 6
+"""This many divergences are named under the verdict."""
+MISSING = 20
+"""This many rows that were declared but never judged are named."""
+LONGEST = 20_000
+"""Characters of one string; what is longer is cut in the middle, so that no single field can fill the page."""
+
+
+def write_html(run: Run, path: Path) -> Path:
+    """Write the report on `run` to `path` and return it. The file appears whole or not at all; an older one stays until then."""
+    page = render_html(run)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:80]}.", suffix=".partial")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(page)
+        os.chmod(partial, 0o666 & ~_umask())
+        os.replace(partial, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(partial)
+        raise
+    return path
+
+
+def render_html(run: Run) -> str:
+    """The report on `run` as a string."""
+    style, script = _asset("report.css"), _asset("report.js")
+    rows = Rows(run)
+    columns, blocks = matrix(rows)
+    found = findings(rows)
+    full, rest = _within_budget([divergence(row, row.example) for finding in found for row in finding.rows if row.example])
+    decided = verdict(run)
+    page = _environment().get_template("page.html.jinja")
+    return page.render(
+        run=run,
+        header=run.header,
+        verdict=decided,
+        style=Markup(style),
+        script=Markup(script),
+        policy=f"default-src 'none'; style-src {_digest(style)}; script-src {_digest(script)}; base-uri 'none'; form-action 'none'",
+        columns=columns,
+        blocks=blocks,
+        findings=found[:FIRST],
+        n_findings=len(found),
+        sections=[section(rows, info) for info in rows.layers],
+        divergences=full,
+        listed=rest[:LISTED],
+        unlisted=rest[LISTED:],
+        unexampled=[row for finding in found for row in finding.rows if row.example is None],
+        missing=decided.missing[:MISSING],
+        n_judged=sum(1 for r in run.results if r.n_judged),
+        n_inconclusive=sum(r.n_inconclusive for r in run.results),
+    )
+
+
+def _within_budget(views: list[DivergenceView]) -> tuple[list[DivergenceView], list[DivergenceView]]:
+    """The counterexamples to show in full, and the rest. The first is always shown."""
+    full: list[DivergenceView] = []
+    rest: list[DivergenceView] = []
+    left = BUDGET
+    for view in views:
+        fits = view.size <= left or not full
+        (full if fits else rest).append(view)
+        left -= view.size if fits else 0
+    return full, rest
+
+
+def _environment() -> Environment:
+    """Templates in which every string is made visible and then escaped, whether or not the template remembers to ask for it."""
+    environment = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    helpers = (account, anchor, elsewhere, headline, href, left_out, words.count, words.duration, words.margin_text, words.shorten)
+    environment.globals.update({helper.__name__: helper for helper in helpers})
+    environment.globals["states"] = words.STATES
+    return environment
+
+
+def _finalize(value: Any) -> Any:
+    """Called by Jinja on every value that a template prints, before it is escaped."""
+    if isinstance(value, Markup):
+        return value
+    if isinstance(value, str):
+        return words.shorten(words.visible(value, lines=True), LONGEST)
+    return value
+
+
+def _asset(name: str) -> str:
+    return (HERE / "assets" / name).read_text(encoding="utf-8")
+
+
+def _digest(text: str) -> str:
+    """The source expression with which a content security policy allows exactly this inline text."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _umask() -> int:
+    """The umask; POSIX can only be asked by setting it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
