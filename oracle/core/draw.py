@@ -35,7 +35,8 @@ _SPECIAL = 32
 class Source(Protocol):
     """Where structure comes from: integers in a closed range; smaller is simpler. `rng` gives array values."""
 
-    rng: np.random.Generator
+    @property
+    def rng(self) -> np.random.Generator: ...
 
     def integer(self, low: int, high: int) -> int: ...
 

@@ -70,7 +70,13 @@ def _judge_refusal(case: Case, expected: Evaluation, seen: Observation) -> Judge
 
 
 def _judge_closely(
-    spec: LayerSpec, subject: Runnable, case: Case, expected: Evaluation, seen: Observation, measure: bool = True
+    spec: LayerSpec,
+    subject: Runnable,
+    case: Case,
+    expected: Evaluation,
+    seen: Observation,
+    measure: bool = True,
+    attribute: bool = True,
 ) -> Judgement:
     """The whole judgement of a case that is not settled by equal bits."""
     findings = [Finding(b.contract, "contract", "contract", b.message) for b in dict.fromkeys(seen.breaches)]
@@ -86,7 +92,7 @@ def _judge_closely(
         findings += faults
         if case.protocol == "other-form":
             findings += _judge_other_form(spec, subject, case, seen).findings
-    if findings and (case.protocol != "plain" or case.layout != "C"):
+    if attribute and findings and (case.protocol != "plain" or case.layout != "C"):
         findings = _attributed(spec, subject, case, findings)
     return Judgement(tuple(findings), tuple(comparisons), error is None)
 
@@ -205,4 +211,4 @@ def _findings_of(spec: LayerSpec, subject: Runnable, case: Case) -> tuple[Findin
     if expected.error is not None:
         return ()
     seen = observe(subject, case)
-    return _judge_closely(spec, subject, case, expected, seen).findings
+    return _judge_closely(spec, subject, case, expected, seen, attribute=False).findings

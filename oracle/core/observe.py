@@ -16,6 +16,9 @@ from numpy import may_share_memory
 from oracle.core.case import LAYOUTS, Array, Arrays, Case
 from oracle.core.evaluation import Breach, Evaluation
 
+Held = tuple[tuple[Array, ...], list[bytes]]
+"""Results that were returned, and their bytes at that time."""
+
 
 class Runnable(Protocol):
     """What is asked of a subject; see `oracle.subjects`."""
@@ -59,7 +62,7 @@ def watching() -> Iterator[None]:
     if _watch.active:
         yield
         return
-    with warnings.catch_warnings(), np.errstate(divide="warn", over="warn", invalid="warn", under="ignore"):
+    with warnings.catch_warnings():
         warnings.simplefilter("always")
         warnings.showwarning = _watch.show
         _watch.active = True
@@ -72,41 +75,56 @@ def watching() -> Iterator[None]:
 
 def observe(subject: Runnable, case: Case) -> Observation:
     """Run `case` in its protocol and layout. To be called within `watching()`. Exceptions become the evaluation's error."""
-    breaches: list[Breach] = []
-    _watch.seen.clear()
-    again: tuple[Array, ...] | None = None
-    outputs: tuple[Array, ...] = ()
-    grads: tuple[Array, ...] = ()
-    error: str | None = None
     lay = LAYOUTS[case.layout]
     inputs = {name: lay(a) for name, a in case.inputs.items()}
     params = {name: lay(a) for name, a in case.params.items()}
     cotangents = {name: lay(a) for name, a in case.cotangents.items()}
-    held: list[tuple[tuple[Array, ...], list[bytes]]] = []
-    try:
-        state = subject.start(params, case.config)
-        if case.protocol == "backward-first":
-            _backward_first(subject, state, cotangents, breaches)
-        elif case.prior is not None:
-            held.append(_use(subject, state, case.prior))
-        outputs = _arrays(subject.forward(state, inputs))
-        if cotangents:
-            held.append((outputs, [y.tobytes() for y in outputs]))
-            grads = _arrays(subject.backward(state, cotangents))
-            for name, given in cotangents.items():
-                if given.tobytes() != case.cotangents[name].tobytes():
-                    breaches.append(Breach("cotangent.unchanged", "backward wrote into dout"))
-            if case.protocol == "backward-twice":
-                held.append((grads, [g.tobytes() for g in grads]))
-                fresh = {name: lay(a) for name, a in case.cotangents.items()}
-                again = _arrays(subject.backward(state, fresh))
-    except Exception as caught:
-        error = f"{type(caught).__name__}: {_first_line(caught)}"
+    breaches: list[Breach] = []
+    held: list[Held] = []
+    again: tuple[Array, ...] | None = None
+    outputs: tuple[Array, ...] = ()
+    grads: tuple[Array, ...] = ()
+    error: str | None = None
+    _watch.seen.clear()
+    # the judge's own arithmetic around this is silent; a layer's is not
+    with np.errstate(divide="warn", over="warn", invalid="warn", under="ignore"):
+        try:
+            state = _started(subject, case, params, cotangents, held, breaches)
+            _watch.seen.clear()
+            outputs = _arrays(subject.forward(state, inputs))
+            if cotangents:
+                held.append((outputs, [y.tobytes() for y in outputs]))
+                grads = _arrays(subject.backward(state, cotangents))
+                for name, given in cotangents.items():
+                    if given.tobytes() != case.cotangents[name].tobytes():
+                        breaches.append(Breach("cotangent.unchanged", "backward wrote into dout"))
+                if case.protocol == "backward-twice":
+                    held.append((grads, [g.tobytes() for g in grads]))
+                    again = _arrays(subject.backward(state, {name: lay(a) for name, a in case.cotangents.items()}))
+        except Exception as caught:
+            error = f"{type(caught).__name__}: {_first_line(caught)}"
     _unchanged("inputs.unchanged", inputs, case.inputs, breaches)
     _unchanged("params.unchanged", params, case.params, breaches)
     _own_memory({**inputs, **params, **cotangents}, outputs + grads, held, breaches)
-    warned = tuple(_watch.seen)
-    return Observation(Evaluation(outputs, grads, error), tuple(breaches), again, warned)
+    return Observation(Evaluation(outputs, grads, error), tuple(breaches), again, tuple(_watch.seen))
+
+
+def _started(subject: Runnable, case: Case, params: Arrays, cotangents: Arrays, held: list[Held], breaches: list[Breach]) -> Any:
+    """The object that the case is tried on, in the state that its protocol asks for."""
+    state = subject.start(params, case.config)
+    if case.protocol == "backward-first":
+        try:
+            subject.backward(state, {name: a.copy() for name, a in cotangents.items()})
+        except Exception:
+            return state
+        breaches.append(Breach("call.forward-first", "backward before any forward returned an answer instead of raising"))
+    elif case.prior is not None:
+        try:
+            held.append(_use(subject, state, case.prior))
+        except Exception:
+            # what is wrong with the earlier case is found where that one is judged; here only its traces are
+            return subject.start(params, case.config)
+    return state
 
 
 def _arrays(results: tuple[Any, ...]) -> tuple[Array, ...]:
@@ -121,20 +139,12 @@ def _as_array(result: Any) -> Array:
     return a
 
 
-def _use(subject: Runnable, state: Any, prior: Case) -> tuple[tuple[Array, ...], list[bytes]]:
+def _use(subject: Runnable, state: Any, prior: Case) -> Held:
     """Use the object on another case first; what came of it must not change later."""
     results = _arrays(subject.forward(state, {n: a.copy() for n, a in prior.inputs.items()}))
     if prior.cotangents:
         results += _arrays(subject.backward(state, {n: a.copy() for n, a in prior.cotangents.items()}))
     return results, [y.tobytes() for y in results]
-
-
-def _backward_first(subject: Runnable, state: Any, cotangents: Arrays, breaches: list[Breach]) -> None:
-    try:
-        subject.backward(state, {name: a.copy() for name, a in cotangents.items()})
-    except Exception:
-        return
-    breaches.append(Breach("call.forward-first", "backward before any forward returned an answer instead of raising"))
 
 
 def _unchanged(contract: str, given: Arrays, originals: Arrays, breaches: list[Breach]) -> None:
@@ -143,9 +153,7 @@ def _unchanged(contract: str, given: Arrays, originals: Arrays, breaches: list[B
             breaches.append(Breach(contract, f"forward or backward wrote into {name}"))
 
 
-def _own_memory(
-    given: Arrays, results: tuple[Array, ...], held: list[tuple[tuple[Array, ...], list[bytes]]], breaches: list[Breach]
-) -> None:
+def _own_memory(given: Arrays, results: tuple[Array, ...], held: list[Held], breaches: list[Breach]) -> None:
     """No result may be a view of what was handed over or of another result, nor change once it has been returned."""
     others = [*given.values(), *results]
     for i, y in enumerate(results):

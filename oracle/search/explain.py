@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -64,8 +65,12 @@ def _sentence(name: str, actual: Any, expected: Any, allowed: Any, margin: float
     return f"{where} is {actual}, torch gives {expected}: off by {abs(float(actual) - float(expected)):.3g}, {share}."
 
 
-def snippet(spec: LayerSpec, case: Case, quantity: str | None, actual: Array | None) -> str:
-    """Code that shows the finding with NumPy and torch alone: the inputs, torch's answer, and what the layer answered."""
+def snippet(spec: LayerSpec, case: Case, finding: Finding, answers: Mapping[str, Array]) -> str:
+    """Code that shows the finding with NumPy and torch alone: the inputs, torch's answer, and what the layer answered.
+
+    `answers` are the layer's results by quantity; of a finding about one quantity only that one is shown.
+    """
+    concerned = finding.name if finding.role == "quantity" else None if finding.comparison is None else finding.comparison.quantity
     arrays = {**case.inputs, **case.params}
     lines = ["import numpy as np", "import torch", "import torch.nn.functional as F", "from numpy import inf, nan", ""]
     if any(a.size > LITERAL for a in case.arrays.values()):
@@ -86,8 +91,10 @@ def snippet(spec: LayerSpec, case: Case, quantity: str | None, actual: Array | N
         seeds = ", ".join(f"torch.from_numpy(d{name})" for name in roots)
         lines.append(f"{grads}, = torch.autograd.grad([{', '.join(roots)}], [{', '.join(spec.wrt)}], [{seeds}])")
         lines += [f'print("torch  backward.d{name}:", grad_{name}.numpy())' for name in spec.wrt]
-    if quantity is not None and actual is not None:
-        lines.append(f'print("layer  {quantity}:", {_literal(actual)})')
+    shown = answers if concerned is None else {concerned: answers[concerned]} if concerned in answers else {}
+    lines += [f'print("layer  {name}:", {_literal(a)})' for name, a in shown.items() if a.nbytes <= PACKED]
+    if finding.role == "contract":
+        lines.append(f"# {finding.name}: {' '.join(finding.message.split())}")
     return "\n".join(lines) + "\n"
 
 

@@ -73,7 +73,6 @@ def minimised(name: str, seed: int, dtypes: Sequence[str], index: int, key: Key)
     with np.errstate(all="ignore"):
         small_finding = search.finding(small) or finding
     raw = _counterexample(spec, seed, index, key, finding, case, explained(spec, subject, case, finding))
-    quantity = None if small_finding.comparison is None else small_finding.comparison.quantity
     with watching():
         evaluation = observe(subject, small).evaluation
     answers = dict(zip(spec.quantities, evaluation.outputs + evaluation.grads, strict=False))
@@ -81,7 +80,7 @@ def minimised(name: str, seed: int, dtypes: Sequence[str], index: int, key: Key)
         update={
             "minimised": stored_case(small),
             "minimised_comparison": explained(spec, subject, small, small_finding),
-            "snippet": snippet(spec, small, quantity, answers.get(quantity or "")),
+            "snippet": snippet(spec, small, small_finding, answers),
         }
     )
 

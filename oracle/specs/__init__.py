@@ -5,6 +5,7 @@ A LayerSpec constant in any of them is a spec; there is no list.
 
 from __future__ import annotations
 
+import difflib
 import functools
 import importlib
 import pkgutil
@@ -31,7 +32,10 @@ def spec_named(name: str) -> LayerSpec:
     """The spec called `name`; case and underscores do not matter. Raises UnknownLayerError naming what there is."""
     specs = all_specs()
     folded = {key.replace("_", "").lower(): key for key in specs}
-    key = folded.get(name.replace("_", "").lower())
+    wanted = name.replace("_", "").lower()
+    key = folded.get(wanted)
     if key is None:
-        raise UnknownLayerError(f"no layer is called {name!r}; there are {', '.join(specs)}")
+        near = difflib.get_close_matches(wanted, folded, n=1)
+        hint = f" Did you mean {folded[near[0]]}?" if near else ""
+        raise UnknownLayerError(f"no layer is called {name!r}; there are {', '.join(specs)}.{hint}")
     return specs[key]

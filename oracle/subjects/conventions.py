@@ -87,7 +87,7 @@ class GradientSubject:
         return config["function"]
 
     def forward(self, state: Any, inputs: Arrays) -> tuple[Any, ...]:
-        return (self._function(SCALAR_FUNCTIONS[state], inputs["x"]),)
+        return (self._function(_quiet(SCALAR_FUNCTIONS[state]), inputs["x"]),)
 
     def backward(self, state: Any, cotangents: Arrays) -> tuple[Any, ...]:
         raise SubjectError("a numerical gradient has no backward")
@@ -99,6 +99,16 @@ SCALAR_FUNCTIONS: dict[str, Callable[[Array], Any]] = {
     "sine": lambda x: np.sum(np.sin(x)),
 }
 """The functions that a numerical gradient is taken of."""
+
+
+def _quiet(function: Callable[[Array], Any]) -> Callable[[Array], Any]:
+    """The same function without warnings: an overflow in it is not the doing of whoever takes its gradient."""
+
+    def evaluated(x: Array) -> Any:
+        with np.errstate(all="ignore"):
+            return function(x)
+
+    return evaluated
 
 
 class NetworkSubject:

@@ -100,7 +100,7 @@ def test_float16_gradients_add_up_in_float32() -> None:
     # 4096 + 1 is lost in float16, so adding one by one would stop at 2048.
     add = AddLayer()
     add.forward(np.zeros((4096, 1), np.float16), np.float16(0))
-    dx, dy = add.backward(np.ones((4096, 1), np.float16))
+    _, dy = add.backward(np.ones((4096, 1), np.float16))
     assert dy == 4096 and dy.dtype == np.float16
     # The partial sum 80000 is beyond float16 and comes back.
     add.forward(np.zeros((3, 2), np.float16), np.zeros(2, np.float16))
