@@ -95,7 +95,8 @@ class Ball:
     def __mul__(self, other: Ball) -> Ball:
         v = self.v * other.v
         r = np.abs(v) * self.p.u
-        r += self.p.eta
+        # a product that is 0 is so in every evaluation; only another one may underflow
+        r += (v != 0) * self.p.eta
         if other.r is not None:
             r += np.abs(self.v) * other.r
         if self.r is not None:
@@ -110,7 +111,12 @@ class Ball:
             gap = size - other.radius
             spread = (self.radius + np.abs(v) * other.radius) / np.where(gap > 0, gap, np.nan)
             r = r + np.where(gap > 0, spread, np.inf)
-        return settled(self.p, v, r, self, other, product=True)
+        quotient = settled(self.p, v, r, self, other, product=True)
+        if other.r is None and (other.v == 0).any():
+            # division by an exact 0 is no overflow: it gives NaN or an infinity whoever divides, if the dividend's sign is known
+            certain = (self.radius == 0) | (np.abs(self.v) > self.radius)
+            quotient.r = np.where((other.v == 0) & certain, 0.0, quotient.radius)
+        return quotient
 
     def __matmul__(self, other: Ball) -> Ball:
         """Inner size k: |A| rB + rA (|B| + rB) + k u |A||B| + k eta."""
@@ -119,8 +125,10 @@ class Ball:
         size_a, size_b = np.abs(self.v), np.abs(other.v)
         r = size_a @ size_b
         largest = r.max(initial=0.0)
+        # where all products are 0 there is nothing to round
+        underflow = (r > 0) * (k * self.p.eta)
         r *= k * self.p.u
-        r += k * self.p.eta
+        r += underflow
         if other.r is not None:
             r += size_a @ other.r
         if self.r is not None:

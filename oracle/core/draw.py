@@ -149,7 +149,8 @@ class Draw:
         self.profiles.append(profile.name)
         if limit is not None:
             np.clip(a, -limit, limit, out=a)
-        if special == _SPECIAL - 1 and a.size:
+        # infinities must also meet one another, so one array with them makes the next likely to have some
+        if a.size and (special == _SPECIAL - 1 or ("special" in self.profiles and self.source.integer(0, 1))):
             self.profiles.append("special")
             return profiles.sprinkled(self.source.rng, a)
         return a

@@ -63,9 +63,12 @@ def _judge_refusal(case: Case, expected: Evaluation, seen: Observation) -> Judge
     """Error parity: bad input on which torch raises must raise here too."""
     if expected.error is None:
         return Judgement((), (), False, f"torch answered the bad input {case.refusal}")
-    if seen.evaluation.error is not None:
+    if seen.evaluation.error is None:
+        message = f"{case.refusal}: the layer answered where torch raises {expected.error}"
+    elif seen.evaluation.outputs and not expected.outputs:
+        message = f"{case.refusal}: forward answered where torch raises {expected.error}; only backward raised"
+    else:
         return _REFUSED
-    message = f"{case.refusal}: the layer answered where torch raises {expected.error}"
     return Judgement((Finding("inputs.refused", "contract", case.refusal or "", message),), (), False)
 
 

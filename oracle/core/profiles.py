@@ -84,8 +84,13 @@ def _scales(rng: Rng, shape: Shape, dtype: str) -> Array:
     return np.asarray(rng.standard_normal(shape) * 10 ** rng.uniform(-decades, decades, shape)).astype(dtype)
 
 
+def _scale(rng: Rng, dtype: str) -> float:
+    """1 for the most part, else up to a third of the decades there are."""
+    return 1.0 if rng.random() < 0.7 else float(10 ** rng.uniform(-1, DECADES[dtype] / 3))
+
+
 def _ties(rng: Rng, shape: Shape, dtype: str) -> Array:
-    return np.asarray(TIES[rng.integers(0, len(TIES), shape)]).astype(dtype)
+    return np.asarray(TIES[rng.integers(0, len(TIES), shape)] * _scale(rng, dtype)).astype(dtype)
 
 
 def _outlier(rng: Rng, shape: Shape, dtype: str) -> Array:
@@ -124,8 +129,8 @@ def _offset(rng: Rng, shape: Shape, dtype: str) -> Array:
 
 
 def _rows(rng: Rng, shape: Shape, dtype: str) -> Array:
-    """Every row the same: sums of equal terms round the same way each time."""
-    row = rng.standard_normal(shape[1:] if shape else ())
+    """Every row the same, at any scale: sums of equal terms round the same way each time."""
+    row = rng.standard_normal(shape[1:] if shape else ()) * _scale(rng, dtype)
     return np.broadcast_to(row, shape).astype(dtype)
 
 
@@ -154,11 +159,13 @@ COTANGENT = _table(ints=3, normal=16, uniform=2, ties=2, scaled=2, scales=2, out
 
 
 def sprinkled(rng: Rng, a: Array) -> Array:
-    """`a` with NaN and infinities in some places."""
+    """`a` with NaN and infinities in some places; in half of the arrays at the first one, where those of others are too."""
     out = a.copy()
     flat = out.reshape(-1)
     n = 1 + int(rng.integers(0, max(a.size // 4, 1)))
-    flat[rng.integers(0, a.size, n)] = SPECIAL[rng.integers(0, 3 if rng.random() < 0.7 else 1, n)]
+    places = rng.integers(0, a.size, n)
+    places[0] *= rng.integers(0, 2)
+    flat[places] = SPECIAL[rng.integers(0, 3 if rng.random() < 0.7 else 1, n)]
     return out
 
 

@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import torch
 
 from oracle.core.case import Array, Case
@@ -29,7 +28,11 @@ def compiled(expression: str, names: tuple[str, ...]) -> Callable[..., Any]:
 
 
 def evaluate(spec: LayerSpec, case: Case) -> Evaluation:
-    """What torch answers: outputs, and gradients by torch.autograd.grad with the case's cotangents. An exception becomes its text."""
+    """What torch answers: outputs, and gradients by torch.autograd.grad with the case's cotangents.
+
+    An exception becomes its text; one in the backward leaves the outputs.
+    """
+    outputs: tuple[Array, ...] = ()
     try:
         tensors = {name: torch.from_numpy(a) for group in (case.inputs, case.params) for name, a in group.items()}
         leaves = [tensors[name].requires_grad_() for name in spec.wrt]
@@ -37,18 +40,14 @@ def evaluate(spec: LayerSpec, case: Case) -> Evaluation:
         results = result if isinstance(result, tuple) else (result,)
         if not leaves:
             return Evaluation(tuple([y.numpy() for y in results]), (), None)
+        outputs = tuple([y.detach().numpy() for y in results])
         cotangents = [torch.from_numpy(case.cotangents[name]) for name in spec.outputs if name in case.cotangents]
         roots = [y for name, y in zip(spec.outputs, results, strict=True) if name in case.cotangents]
         grads = torch.autograd.grad(roots, leaves, cotangents)
-        return Evaluation(tuple([y.detach().numpy() for y in results]), tuple([g.numpy() for g in grads]), None)
+        return Evaluation(outputs, tuple([g.numpy() for g in grads]), None)
     except (RuntimeError, ValueError, TypeError, IndexError) as error:
-        return Evaluation((), (), f"{type(error).__name__}: {_first_line(error)}")
+        return Evaluation(outputs, (), f"{type(error).__name__}: {_first_line(error)}")
 
 
 def _first_line(error: BaseException) -> str:
     return str(error).strip().split("\n", 1)[0][:300]
-
-
-def as_array(tensor: Any) -> Array:
-    """A tensor's values as an array of its own."""
-    return np.array(tensor.detach().numpy())

@@ -187,7 +187,7 @@ class Result(Record):
 
     A file may hold several lines for the same row: they are parts, and `Run.results` holds their sum.
     `n_judged` cases were decided, `n_failed` of them against the layer; `n_inconclusive` more could not be decided because torch
-    left its own bound. `n_elements` elements were held against a computed bound, `n_undetermined` of them had none.
+    left its own bound. Of the `n_elements` elements of the cases that were measured, `n_undetermined` had no finite bound.
     """
 
     kind: Literal["result"] = "result"

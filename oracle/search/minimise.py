@@ -22,6 +22,10 @@ class Minimiser:
     def __init__(self, spec: LayerSpec, subject: Runnable, wanted: tuple[str, str], budget: int = BUDGET) -> None:
         self._spec, self._subject, self._wanted = spec, subject, wanted
         self._left = budget
+        self._groups = ["cotangents", "inputs", "params"]
+        if "cotangent.unchanged" in spec.vacuous:
+            # the subject is never handed the cotangent, so changing it would only set torch another task
+            self._groups.remove("cotangents")
 
     def finding(self, case: Case) -> Finding | None:
         """The finding that is looked for, if `case` still has it."""
@@ -33,7 +37,7 @@ class Minimiser:
         with watching(), np.errstate(all="ignore"):
             while self._left > 0:
                 before = case
-                for step in (_simpler_handling, _shorter_axes, _simpler_arrays):
+                for step in (_simpler_handling, _shorter_axes, self._simpler_arrays):
                     case = self._reduced(case, step)
                 if case is before:
                     break
@@ -60,9 +64,19 @@ class Minimiser:
             # a cut that no longer makes a case of this layer, such as labels beyond the classes that are left
             return False
 
+    def _simpler_arrays(self, case: Case) -> Iterator[Case]:
+        """A whole array of zeros, ones or small integers in place of what it holds."""
+        for group in self._groups:
+            for name, a in getattr(case, group).items():
+                if a.dtype.kind != "f":
+                    continue
+                for simple in (np.zeros_like(a), np.ones_like(a), np.clip(np.round(a), -9, 9)):
+                    if _complexity(simple) < _complexity(a):
+                        yield _replaced(case, group, name, simple)
+
     def _with_simple_elements(self, case: Case) -> Case:
         """Single elements set to 0 or 1, or rounded, where the case still fails."""
-        for group in ("cotangents", "inputs", "params"):
+        for group in self._groups:
             for name in getattr(case, group):
                 for i in range(min(getattr(case, group)[name].size, 32)):
                     for candidate in _simpler_element(case, group, name, i):
@@ -77,13 +91,6 @@ def _replaced(case: Case, group: str, name: str, a: Array) -> Case:
     if group == "inputs":
         return case._replace(inputs=arrays)
     return case._replace(params=arrays) if group == "params" else case._replace(cotangents=arrays)
-
-
-def _floating(case: Case) -> Iterator[tuple[str, str, Array]]:
-    for group in ("inputs", "params", "cotangents"):
-        for name, a in getattr(case, group).items():
-            if a.dtype.kind == "f":
-                yield group, name, a
 
 
 def _simpler_handling(case: Case) -> Iterator[Case]:
@@ -108,16 +115,6 @@ def _shorter_axes(case: Case) -> Iterator[Case]:
             keeps += [everything[:i] + everything[i + 1 :] for i in range(size)]
         for keep in keeps:
             yield case.cut(name, keep)
-
-
-def _simpler_arrays(case: Case) -> Iterator[Case]:
-    """A whole array of small integers, ones or zeros in place of what it holds."""
-    for group, name, a in _floating(case):
-        with np.errstate(all="ignore"):
-            rounded = np.clip(np.round(a), -9, 9)
-        for simple in (np.zeros_like(a), np.ones_like(a), rounded):
-            if _complexity(simple) < _complexity(a):
-                yield _replaced(case, group, name, simple)
 
 
 def _simpler_element(case: Case, group: str, name: str, i: int) -> Iterator[Case]:

@@ -81,8 +81,9 @@ class Tally:
             _examine(depth, case)
         for c in judgement.comparisons:
             row = self.rows[(*group, c.quantity)]
-            row.n_elements += c.n_elements
-            row.n_undetermined += c.n_undetermined
+            if examined:
+                row.n_elements += c.n_elements
+                row.n_undetermined += c.n_undetermined
             if c.inconclusive:
                 row.n_inconclusive += 1
             elif row.margin is None or c.margin > row.margin:

@@ -91,6 +91,9 @@ def _scores_grad(y: Ball, labels: Targets, dout: Ball) -> Ball:
     t, n, classes = labels.t, labels.n, labels.t.shape[-1]
     mass = t.sum(axis=-1, keepdims=True)
     base = y.v * np.where(labels.counted > 0, mass, 0) - t
+    if n == 0:
+        # nothing counts, so nothing has a gradient, whatever dout is; a row with NaN still has it
+        return Ball(p, base, np.zeros_like(base))
     r = y.radius * mass + p.u * (y.v + np.abs(base))
     if labels.soft:
         slack = np.where(np.abs(mass - 1) <= classes * p.u, np.abs(mass - 1), 0)

@@ -20,7 +20,7 @@ _SCORES = "F.linear(F.relu(F.linear(x, W1.T, b1)), W2.T, b2)"
 
 def _expression(labels: str, index: str) -> str:
     """Scores, loss and accuracy as one torch expression."""
-    return f"(lambda scores: (scores, F.cross_entropy(scores, {labels}), (scores.argmax(1) == {index}).double().mean()))({_SCORES})"
+    return f"(scores := {_SCORES}, F.cross_entropy(scores, {labels}), (scores.argmax(1) == {index}).double().mean())"
 
 
 def _cases(draw: Draw, branch: str) -> Case:
