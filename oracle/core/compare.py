@@ -48,10 +48,10 @@ def compare(quantity: str, actual: Array, expected: Array, ball: Ball, measure: 
     a, e = actual.astype(wide, copy=False), expected.astype(wide, copy=False)
     off = np.abs(a - e)
     if not measure and ball.r is not None:
-        # a NaN anywhere makes the largest ratio NaN, and so falls through
-        worst = float(np.maximum.reduce(off / (ball.r * FACTOR), axis=None))
-        if worst <= 1:
-            return Comparison(quantity, True, worst, False, 0, 0)
+        # a NaN anywhere, also that of 0 / 0, makes the largest ratio NaN, and so falls through
+        worst = float(np.maximum.reduce(off / ball.r, axis=None))
+        if worst <= FACTOR:
+            return Comparison(quantity, True, worst / FACTOR, False, 0, 0)
     return _compare_closely(quantity, a, e, ball, off)
 
 

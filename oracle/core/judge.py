@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 
 from oracle.core import torch_side
-from oracle.core.ball import EXTENDED, PRECISIONS, Precision
+from oracle.core.ball import EXTENDED, PRECISIONS, Ball, Precision
 from oracle.core.case import Array, Case
 from oracle.core.compare import Comparison, compare, same_bits
 from oracle.core.contracts import of_protocol
 from oracle.core.evaluation import Evaluation, Finding, Judgement
-from oracle.core.observe import Observation, Runnable, is_watching, observe, watching
+from oracle.core.observe import Observation, Runnable, observe, watching
 from oracle.core.spec import LayerSpec
 
 EXTENDED_LIMIT = 2**20
@@ -30,15 +28,12 @@ def judge(spec: LayerSpec, subject: Runnable, case: Case, measure: bool = True) 
     measures a fixed share of its cases. A failure under an unusual protocol or memory layout that vanishes in
     the plain one is charged to that contract, not to the quantity.
     """
-    if is_watching():
-        return _judge(spec, subject, case, measure)
     with watching():
-        return _judge(spec, subject, case, measure)
+        return decide(spec, subject, case, torch_side.evaluate(spec, case), observe(subject, case), measure)
 
 
-def _judge(spec: LayerSpec, subject: Runnable, case: Case, measure: bool) -> Judgement:
-    expected = torch_side.evaluate(spec, case)
-    seen = observe(subject, case)
+def decide(spec: LayerSpec, subject: Runnable, case: Case, expected: Evaluation, seen: Observation, measure: bool) -> Judgement:
+    """The judgement of a case that both sides have run already; to be called within `watching()`."""
     if case.refusal is not None:
         return _judge_refusal(case, expected, seen)
     if expected.error is not None:
@@ -104,14 +99,10 @@ def _all_finite(expected: Evaluation) -> bool:
     return all(np.isfinite(e).all() for e in expected.outputs + expected.grads)
 
 
-def _results(spec: LayerSpec, evaluation: Evaluation) -> Iterable[tuple[str, Array]]:
-    return zip(spec.quantities, evaluation.outputs + evaluation.grads, strict=True)
-
-
 def _forms(spec: LayerSpec, actual: Evaluation, expected: Evaluation) -> list[Finding]:
     """Shapes and dtypes. A quantity of another shape cannot be compared, so it fails as well."""
     findings = []
-    for (name, a), (_, e) in zip(_results(spec, actual), _results(spec, expected), strict=True):
+    for name, a, e in zip(spec.quantities, actual.outputs + actual.grads, expected.outputs + expected.grads, strict=True):
         if a.shape != e.shape:
             message = f"{name} has shape {a.shape}, torch's has {e.shape}"
             findings.append(Finding("results.shape", "contract", "shape", message))
@@ -139,28 +130,34 @@ def _compared(
 ) -> tuple[list[Comparison], list[Finding]]:
     balls = spec.bounds(p, case)
     comparisons, findings = [], []
-    pairs = [(n, a, e) for (n, a), (_, e) in zip(_results(spec, seen.evaluation), _results(spec, expected), strict=True)]
-    if seen.again is not None:
-        pairs += [(f"{n} again", a, e) for n, a, e in zip(spec.backward_names, seen.again, expected.grads, strict=True)]
+    pairs = zip(spec.quantities, seen.evaluation.outputs + seen.evaluation.grads, expected.outputs + expected.grads, strict=True)
     for name, a, e in pairs:
-        if a.shape != e.shape:
-            continue
-        quantity = name.removesuffix(" again")
-        found = compare(quantity, a, e, balls[quantity], measure)
-        if quantity == name:
+        if a.shape == e.shape:
+            found = compare(name, a, e, balls[name], measure)
             comparisons.append(found)
-        if found.ok or found.inconclusive:
-            continue
-        if quantity == name:
-            findings.append(Finding(name, "quantity", found.reason, "", found))
-        else:
-            message = f"{quantity} of the second backward is another than that of the first"
-            findings.append(Finding("backward.repeatable", "contract", found.reason, message, found))
-    if any(f.role == "quantity" for f in findings):
+            if not (found.ok or found.inconclusive):
+                findings.append(Finding(name, "quantity", found.reason, "", found))
+    if seen.again is not None:
         # what is wrong the first time is no fault of the repetition
         wrong = {f.name for f in findings}
-        findings = [f for f in findings if f.comparison is None or f.role == "quantity" or f.comparison.quantity not in wrong]
+        findings += _repeated(spec, seen.again, expected.grads, balls, wrong, measure)
     return comparisons, findings
+
+
+def _repeated(
+    spec: LayerSpec, again: tuple[Array, ...], expected: tuple[Array, ...], balls: dict[str, Ball], wrong: set[str], measure: bool
+) -> list[Finding]:
+    """The gradients of the second backward, held against the same allowed errors."""
+    findings = []
+    for name, a, e in zip(spec.backward_names, again, expected, strict=True):
+        if name in wrong:
+            continue
+        message = f"{name} of the second backward is another than that of the first"
+        if a.shape != e.shape:
+            findings.append(Finding("backward.repeatable", "contract", "shape", message))
+        elif not ((found := compare(name, a, e, balls[name], measure)).ok or found.inconclusive):
+            findings.append(Finding("backward.repeatable", "contract", found.reason, message, found))
+    return findings
 
 
 def _judge_other_form(spec: LayerSpec, subject: Runnable, case: Case, seen: Observation) -> Judgement:

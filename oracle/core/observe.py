@@ -51,11 +51,6 @@ class _Watch:
 _watch = _Watch()
 
 
-def is_watching() -> bool:
-    """Whether warnings are being noted."""
-    return _watch.active
-
-
 @contextmanager
 def watching() -> Iterator[None]:
     """Every warning is noted, once per occurrence, instead of printed. Set up once around many cases: that costs a case nothing."""

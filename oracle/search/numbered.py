@@ -22,17 +22,23 @@ def place(spec: LayerSpec, dtypes: Sequence[str], index: int) -> tuple[str, str,
     return spec.branches[branch], dtypes[dtype], stratum % STRATA
 
 
-def cases(spec: LayerSpec, seed: int, dtypes: Sequence[str], start: int, stop: int) -> Iterator[tuple[int, Case]]:
-    """The cases start .. stop - 1 with their indices."""
+def blocks(spec: LayerSpec, seed: int, dtypes: Sequence[str], start: int, stop: int) -> Iterator[list[tuple[int, Case]]]:
+    """The cases start .. stop - 1 with their numbers, in blocks of one random stream each."""
     salt = zlib.crc32(spec.name.encode())
     for block in range(start // BLOCK, -(-stop // BLOCK)):
         source = GeneratorSource(np.random.Generator(np.random.SFC64(np.random.SeedSequence([seed, salt, block]))))
         indices = range(block * BLOCK, min((block + 1) * BLOCK, stop))
         with np.errstate(all="ignore"):
-            drawn = [draw_case(spec, source, *place(spec, dtypes, index)) for index in indices]
-        yield from (pair for pair in zip(indices, drawn, strict=True) if pair[0] >= start)
+            drawn = [(index, draw_case(spec, source, *place(spec, dtypes, index))) for index in indices]
+        yield [pair for pair in drawn if pair[0] >= start]
+
+
+def cases(spec: LayerSpec, seed: int, dtypes: Sequence[str], start: int, stop: int) -> Iterator[tuple[int, Case]]:
+    """The cases start .. stop - 1 with their numbers."""
+    for block in blocks(spec, seed, dtypes, start, stop):
+        yield from block
 
 
 def case_at(spec: LayerSpec, seed: int, dtypes: Sequence[str], index: int) -> Case:
-    """The case of one index."""
+    """The case of one number."""
     return next(case for _, case in cases(spec, seed, dtypes, index, index + 1))
