@@ -139,7 +139,8 @@ def _compared(
                 findings.append(Finding(name, "quantity", found.reason, "", found))
     if seen.again is not None:
         # what is wrong the first time is no fault of the repetition
-        wrong = {f.name for f in findings}
+        grads = zip(spec.backward_names, seen.evaluation.grads, expected.grads, strict=True)
+        wrong = {f.name for f in findings} | {name for name, g, e in grads if g.shape != e.shape}
         findings += _repeated(spec, seen.again, expected.grads, balls, wrong, measure)
     return comparisons, findings
 
