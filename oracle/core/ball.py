@@ -95,8 +95,9 @@ class Ball:
     def __mul__(self, other: Ball) -> Ball:
         v = self.v * other.v
         r = np.abs(v) * self.p.u
-        # a product that is 0 is so in every evaluation; only another one may underflow
-        r += (v != 0) * self.p.eta
+        # times an exact 0 nothing underflows; whatever else is 0 here may be an underflow already
+        exact = self.r is None and other.r is None
+        r += (((self.v != 0) & (other.v != 0)) * self.p.eta) if exact else self.p.eta
         if other.r is not None:
             r += np.abs(self.v) * other.r
         if self.r is not None:
@@ -133,7 +134,7 @@ class Ball:
             r += size_a @ other.r
         if self.r is not None:
             r += self.r @ (size_b if other.r is None else size_b + other.r)
-        if largest <= self.p.limit and ((self.r is None and other.r is None) or np.isfinite(r).all()):
+        if largest <= self.p.limit and ((self.r is None and other.r is None) or r.max(initial=0.0) <= self.p.limit):
             return Ball(self.p, v, r)
         return _settled_matmul(self, other, v, r)
 
@@ -154,12 +155,13 @@ class Ball:
         r = size * (n * self.p.u)
         if self.r is not None:
             r = r + self.r.sum(axis=axis, keepdims=keepdims)
-        if size.max(initial=0.0) <= self.p.limit and (self.r is None or np.isfinite(r).all()):
+        if size.max(initial=0.0) <= self.p.limit and (self.r is None or r.max(initial=0.0) <= self.p.limit):
             return Ball(self.p, v, r)
         finite = np.isfinite(self.v)
         bounded = np.where(finite, np.abs(self.v), 0).sum(axis=axis, keepdims=keepdims) <= self.p.limit
         lost = ~bounded | (False if self.r is None else ~np.isfinite(self.r).all(axis=axis, keepdims=keepdims))
         special = ~finite.all(axis=axis, keepdims=keepdims)
+        lost |= ~special & ~(r <= self.p.limit)
         return Ball(self.p, v, np.where(lost, np.inf, np.where(special, 0.0, r)))
 
     def summed_to(self, shape: tuple[int, ...]) -> Ball:
@@ -200,7 +202,8 @@ def settled(p: Precision, v: Array, r: Array, *operands: Ball, product: bool = F
             if product:
                 # an infinity or a 0 beside a value of unknown sign: both inf and NaN are right answers
                 lost |= (a.r > 0) & ~(np.abs(a.v) > a.r) & ~np.isfinite(v)
-    lost |= finite_in & ~(np.abs(v) <= p.limit)
+    # also where the value is within range and its radius reaches beyond: another evaluation may overflow
+    lost |= finite_in & ~((np.abs(v) <= p.limit) & (r <= p.limit))
     lost |= np.isfinite(v) & ~np.isfinite(r)
     return Ball(p, v, np.where(lost, np.inf, np.where(np.isfinite(v), r, 0.0)))
 
@@ -220,6 +223,6 @@ def _settled_matmul(a: Ball, b: Ball, v: Array, r: Array) -> Ball:
             hit = (unsure @ special + endless @ ones) if left else (special @ unsure + ones @ endless)
             lost |= hit > 0
     special = ((~finite_a).astype(a.p.wide) @ np.ones_like(b.v) + np.ones_like(a.v) @ (~finite_b).astype(a.p.wide)) > 0
-    lost |= ~special & ~np.isfinite(v)
+    lost |= ~special & ~(np.isfinite(v) & (r <= a.p.limit))
     lost |= np.isfinite(v) & ~np.isfinite(r)
     return Ball(a.p, v, np.where(lost, np.inf, np.where(special, 0.0, r)))

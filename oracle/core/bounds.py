@@ -28,8 +28,17 @@ def exp(x: Ball) -> Ball:
     v = np.exp(x.v)
     r = v * (K * x.p.u) + np.where(v < 4 * x.p.tiny, x.p.tiny, 0.0)
     if x.r is not None:
-        r = r + np.fmin(v * np.expm1(x.r), np.exp(x.v + x.r))
+        r = r + _grown(v, x.r, np.exp(x.v + x.r))
     return settled(x.p, v, r, x)
+
+
+_VANISHING = 1e-290
+"""An exponential below this has lost digits as a double, so its growth cannot be reckoned from it."""
+
+
+def _grown(v: Array, r: Array, most: Array) -> Array:
+    """How far v = e^a can grow with r added to a, where it stays below `most`."""
+    return np.where(v > _VANISHING, np.fmin(v * np.expm1(r), most), most)
 
 
 def log(x: Ball) -> Ball:
@@ -41,8 +50,9 @@ def log(x: Ball) -> Ball:
         share = np.where(x.r > 0, np.minimum(x.r / np.where(zero, x.p.eta, np.abs(x.v)), 1), 0)
         r = r + -np.log1p(-share)
     y = settled(x.p, v, r, x)
-    if x.r is None and zero.any():
-        y.r = np.where(zero, 0.0, y.radius)
+    if x.r is None and (special := ~(x.v > 0)).any():
+        # -inf of 0 and NaN of a negative number are no overflow: everybody gets them
+        y.r = np.where(special, 0.0, y.radius)
     return y
 
 
@@ -120,7 +130,7 @@ def _exp_of_shifted(d: Ball, bounded: bool) -> Ball:
     v = np.exp(d.v)
     assert d.r is not None
     most = np.exp(np.fmin(d.v + d.r, 0.0) if bounded else d.v + d.r)
-    r = np.fmin(v * np.expm1(d.r), most) + v * (K * p.u) + np.where(v < 4 * p.tiny, p.tiny, 0.0)
+    r = _grown(v, d.r, most) + v * (K * p.u) + np.where(v < 4 * p.tiny, p.tiny, 0.0)
     return Ball(p, v, np.where(np.isnan(v), 0.0, np.where(np.isneginf(d.v) & (d.r == 0), 0.0, r)))
 
 

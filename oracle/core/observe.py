@@ -20,6 +20,10 @@ Held = tuple[tuple[Array, ...], list[bytes]]
 """Results that were returned, and their bytes at that time."""
 
 
+class SubjectError(Exception):
+    """The object does not follow its calling convention: what was called, and what came back."""
+
+
 class Runnable(Protocol):
     """What is asked of a subject; see `oracle.subjects`."""
 
@@ -100,7 +104,10 @@ def observe(subject: Runnable, case: Case) -> Observation:
             error = f"{type(caught).__name__}: {_first_line(caught)}"
     _unchanged("inputs.unchanged", inputs, case.inputs, breaches)
     _unchanged("params.unchanged", params, case.params, breaches)
-    _own_memory({**inputs, **params, **cotangents}, outputs + grads, held, breaches)
+    if _own_memory({**inputs, **params, **cotangents}, outputs + grads, held, breaches):
+        # what has been damaged is judged as it was returned
+        outputs = next((_as_returned(arrays, before) for arrays, before in held if arrays is outputs), outputs)
+        grads = next((_as_returned(arrays, before) for arrays, before in held if arrays is grads), grads)
     return Observation(Evaluation(outputs, grads, error), tuple(breaches), again, tuple(_watch.seen))
 
 
@@ -110,6 +117,9 @@ def _started(subject: Runnable, case: Case, params: Arrays, cotangents: Arrays, 
     if case.protocol == "backward-first":
         try:
             subject.backward(state, {name: a.copy() for name, a in cotangents.items()})
+        except SubjectError:
+            # it did answer, only not in full
+            pass
         except Exception:
             return state
         breaches.append(Breach("call.forward-first", "backward before any forward returned an answer instead of raising"))
@@ -148,8 +158,9 @@ def _unchanged(contract: str, given: Arrays, originals: Arrays, breaches: list[B
             breaches.append(Breach(contract, f"forward or backward wrote into {name}"))
 
 
-def _own_memory(given: Arrays, results: tuple[Array, ...], held: list[Held], breaches: list[Breach]) -> None:
-    """No result may be a view of what was handed over or of another result, nor change once it has been returned."""
+def _own_memory(given: Arrays, results: tuple[Array, ...], held: list[Held], breaches: list[Breach]) -> bool:
+    """No result may be a view of what was handed over or of another result, nor change once it has been returned: whether one has."""
+    changed = False
     others = [*given.values(), *results]
     for i, y in enumerate(results):
         for j in range(len(given) + i):
@@ -159,7 +170,13 @@ def _own_memory(given: Arrays, results: tuple[Array, ...], held: list[Held], bre
     for arrays, before in held:
         for a, was in zip(arrays, before, strict=True):
             if a.tobytes() != was:
+                changed = True
                 breaches.append(Breach("results.own-memory", "a result changed after it had been returned"))
+    return changed
+
+
+def _as_returned(arrays: tuple[Array, ...], before: list[bytes]) -> tuple[Array, ...]:
+    return tuple([np.frombuffer(was, a.dtype).reshape(a.shape) for a, was in zip(arrays, before, strict=True)])
 
 
 def _first_line(error: BaseException) -> str:

@@ -89,14 +89,14 @@ def _lines(path: Path) -> Iterator[bytes]:
 
 
 def _header(path: Path, line: bytes) -> Header:
+    version = _version_of(line)
+    if version is not None and version > SCHEMA_VERSION:
+        raise ResultsError(
+            f"{path} was written with results schema {version}; this gradconform reads up to {SCHEMA_VERSION}. Update gradconform."
+        )
     try:
         header = _LINE.validate_json(line)
     except ValidationError as error:
-        version = _version_of(line)
-        if version is not None and version > SCHEMA_VERSION:
-            raise ResultsError(
-                f"{path} was written with results schema {version}; this gradconform reads up to {SCHEMA_VERSION}. Update gradconform."
-            ) from None
         raise ResultsError(f"{path} is not a gradconform results file: its first line is no header ({_first(error)}).") from None
     if not isinstance(header, Header):
         raise ResultsError(f"{path} is not a gradconform results file: its first line is a {header.kind}, not a header.")

@@ -68,7 +68,8 @@ class Minimiser:
         """A whole array of zeros, ones or small integers in place of what it holds."""
         for group in self._groups:
             for name, a in getattr(case, group).items():
-                if a.dtype.kind != "f":
+                labels = a.dtype.kind in "iu" and "C" not in case.dims.get(name, ())
+                if a.dtype.kind != "f" and not labels:
                     continue
                 for simple in (np.zeros_like(a), np.ones_like(a), np.clip(np.round(a), -9, 9)):
                     if _complexity(simple) < _complexity(a):

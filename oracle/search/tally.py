@@ -203,7 +203,7 @@ def depths(tally: Tally, known: dict[Group, GroupDepth]) -> list[Depth]:
                 protocols=dict(depth.protocols),
                 layouts=dict(depth.layouts),
                 profiles=dict(depth.profiles),
-                shapes=dict(depth.shapes.most_common(MAX_SHAPES)),
+                shapes=dict(sorted(depth.shapes.items(), key=lambda item: (-item[1], item[0]))[:MAX_SHAPES]),
                 n_shapes=len(new_shapes),
             )
         )

@@ -8,13 +8,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from oracle.core.case import Array, Arrays
+from oracle.core.observe import SubjectError
 from oracle.core.spec import LayerSpec
 
 Config = Mapping[str, Any]
-
-
-class SubjectError(Exception):
-    """The object does not follow its calling convention: what was called, and what came back."""
 
 
 class Subject(Protocol):

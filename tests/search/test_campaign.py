@@ -1,0 +1,131 @@
+"""Whole runs: the same whatever the number of workers, and readable however they end."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from oracle.results import ResultsError, Run, Settings, read_run, verdict
+from oracle.search import campaign as module
+from oracle.search import jobs
+from oracle.search.campaign import campaign
+from oracle.search.environment import environment
+from oracle.search.tally import Tally
+from oracle.subjects import subject_of
+from reference import Relu
+
+
+def _nothing(layer: str, n: int) -> None:
+    return None
+
+
+def settings(**changes: Any) -> Settings:
+    given = {"layers": ("Relu", "softmax"), "examples": 400, "seed": 9, "dtypes": ("float64", "float32"), "workers": 1}
+    return Settings(**{**given, **changes})
+
+
+def done(path: Path, progress: Callable[[str, int], None] = _nothing, **changes: Any) -> Run:
+    campaign(settings(**changes), environment(), "test", path, progress)
+    return read_run(path)
+
+
+class Wrong(Relu):
+    """Twice the gradient."""
+
+    def backward(self, dout: Any) -> Any:
+        return super().backward(dout) * 2
+
+
+def _dies(*call: Any) -> Tally:
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError("unreachable")
+
+
+def test_a_run_of_right_layers_conforms(tmp_path: Path) -> None:
+    counted: list[tuple[str, int]] = []
+    run = done(tmp_path / "r.jsonl", lambda layer, n: counted.append((layer, n)))
+    said = verdict(run)
+    assert (said.outcome, said.exit_code) == ("conforms", 0), said.sentence
+    assert counted == [("Relu", 400), ("softmax", 400)]
+    assert run.footer is not None and run.footer.outcome == "complete" and run.n_damaged == 0
+    assert sum(d.n_cases for d in run.depths) == 800
+    keys = {r.key for r in run.results}
+    assert {(e.layer, e.branch, e.dtype, e.quantity) for e in run.header.expected} <= keys
+    assert not list(tmp_path.glob(".*")), "no temporary file is left"
+
+
+def test_the_number_of_workers_and_of_parts_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "CHUNK", 128)
+    one = done(tmp_path / "one.jsonl")
+    monkeypatch.setattr(module, "FLUSH_SECONDS", 0.0)
+    two = done(tmp_path / "two.jsonl", workers=2)
+    assert len((tmp_path / "two.jsonl").read_text().splitlines()) > len((tmp_path / "one.jsonl").read_text().splitlines())
+    assert {r.key: r for r in one.results} == {r.key: r for r in two.results}
+    assert any(r.margin for r in one.results)
+    by_group = [{(d.layer, d.branch, d.dtype): d for d in run.depths} for run in (one, two)]
+    for group, depth in by_group[0].items():
+        other = by_group[1][group]
+        dropped = {"shapes"}  # only the most frequent are listed of each part
+        assert depth.model_dump(exclude=dropped) == other.model_dump(exclude=dropped)
+
+
+def test_a_wrong_layer_is_found_with_its_counterexample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "subject_of", lambda spec: subject_of(spec, Wrong if spec.name == "Relu" else None))
+    run = done(tmp_path / "r.jsonl")
+    said = verdict(run)
+    assert said.outcome == "diverges" and said.exit_code == 1
+    failed = {(r.layer, r.branch, r.dtype, r.quantity) for r in said.failing}
+    assert failed == {("Relu", b, d, "backward.dx") for b in ("matrix", "any-rank") for d in ("float64", "float32")}
+    assert {(c.layer, c.branch, c.dtype, c.quantity) for c in run.counterexamples} == failed
+    assert all(c.minimised is not None and c.snippet and c.seed == 9 for c in run.counterexamples)
+
+
+def _run_that_dies_at(layer: str, real: Callable[..., Any]) -> Callable[..., Any]:
+    def run(pool: Any, job: Any, calls: list[tuple[Any, ...]]) -> Any:
+        return real(pool, _dies if calls and calls[0][0] == layer else job, calls)
+
+    return run
+
+
+def test_a_worker_that_is_killed_leaves_a_readable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_run", _run_that_dies_at("softmax", module._run))
+    run = done(tmp_path / "r.jsonl", workers=2, examples=200)
+    assert run.footer is not None and run.footer.outcome == "failed" and "worker" in run.footer.message
+    assert {r.layer for r in run.results if r.n_judged} == {"Relu"} and run.n_damaged == 0
+    said = verdict(run)
+    assert said.outcome == "incomplete" and said.exit_code == 3 and "worker process died" in said.sentence
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_ctrl_c_leaves_what_was_found(workers: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "CHUNK", 64)
+
+    def stop(layer: str, n: int) -> None:
+        if layer == "softmax":
+            raise KeyboardInterrupt
+
+    run = done(tmp_path / "r.jsonl", stop, workers=workers, examples=192)
+    assert run.footer is not None and run.footer.outcome == "interrupted" and run.n_damaged == 0
+    cases = {layer: sum(d.n_cases for d in run.depths if d.layer == layer) for layer in ("Relu", "softmax")}
+    assert cases["Relu"] == 192 and 64 <= cases["softmax"] < 192
+    said = verdict(run)
+    assert said.exit_code == 3 and "interrupted" in said.sentence
+
+
+def test_too_few_examples_are_no_verdict(tmp_path: Path) -> None:
+    run = done(tmp_path / "r.jsonl", examples=8)
+    said = verdict(run)
+    assert said.outcome == "incomplete" and said.exit_code == 3 and "never judged" in said.sentence and said.missing
+    nothing = verdict(done(tmp_path / "n.jsonl", examples=0))
+    assert nothing.outcome == "incomplete" and "Nothing was judged" in nothing.sentence
+
+
+def test_a_folder_that_cannot_be_made_is_an_error_before_the_run(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ResultsError, match="cannot write"):
+        done(tmp_path / "file" / "r.jsonl")
