@@ -47,11 +47,17 @@ def compare(quantity: str, actual: Array, expected: Array, ball: Ball, measure: 
     wide = ball.p.wide
     a, e = actual.astype(wide, copy=False), expected.astype(wide, copy=False)
     off = np.abs(a - e)
-    if not measure and ball.r is not None:
+    if ball.r is not None and off.size:
         # a NaN anywhere, also that of 0 / 0, makes the largest ratio NaN, and so falls through
         worst = float(np.maximum.reduce(off / ball.r, axis=None))
         if worst <= FACTOR:
-            return Comparison(quantity, True, worst / FACTOR, False, 0, 0)
+            if not measure:
+                return Comparison(quantity, True, worst / FACTOR, False, 0, 0)
+            own = float(np.maximum.reduce(np.abs(e - ball.v) / ball.r, axis=None))
+            if own <= FACTOR and np.add.reduce(ball.r, axis=None) < np.inf:
+                return Comparison(quantity, True, worst / FACTOR, False, off.size, 0)
+    elif not off.any() and same_bits(e, ball.v.astype(e.dtype)):
+        return Comparison(quantity, True, 0.0, False, off.size, 0)
     return _compare_closely(quantity, a, e, ball, off)
 
 

@@ -6,6 +6,7 @@ see `profiles`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
@@ -89,6 +90,7 @@ class Draw:
         self.sizes: dict[str, int] = dict(sizes or {})
         self.dims: dict[str, Dims] = {}
         self.profiles: list[str] = []
+        self._taken = math.prod(size or 1 for size in self.sizes.values()) if sizes else 1
         kind = source.integer(0, 99)
         self._square = 88 <= kind < 98
         self._room = _LARGE_ELEMENTS if kind >= 98 else _USUAL_ELEMENTS
@@ -107,14 +109,13 @@ class Draw:
         """The size of an axis, drawn once per case; the sizes of all axes together multiply to a limited number of elements."""
         if name in self.sizes:
             return self.sizes[name]
-        taken = 1
-        for other in self.sizes.values():
-            taken *= other or 1
-        most = max(min(most, self._room // taken), 1)
+        most = max(min(most, self._room // self._taken), 1)
         first = next(iter(self.sizes.values()), 0)
         size = first if self._square and first >= max(least, 1) else SIZES[self.source.integer(0, len(SIZES) - 1)]
-        self.sizes[name] = max(min(size, most), least)
-        return self.sizes[name]
+        size = max(min(size, most), least)
+        self.sizes[name] = size
+        self._taken *= size or 1
+        return size
 
     def shape(self, name: str, dims: Dims) -> tuple[int, ...]:
         """The shape of the array `name` with axes `dims`, remembered for cutting."""
