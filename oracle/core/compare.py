@@ -18,6 +18,7 @@ class Comparison(NamedTuple):
     """One quantity of one case. `margin` is the worst of abs(actual - expected) / allowed; 1 is the edge, inf a wrong NaN.
 
     `inconclusive`: torch itself is outside its bound, so nothing is charged to the layer.
+    `worst_index` and `n_mismatched` tell of failures; where all is well they may be left empty.
     """
 
     quantity: str
