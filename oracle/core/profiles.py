@@ -64,7 +64,9 @@ DECADES = {"float16": 3.0, "float32": 30.0, "float64": 30.0}
 
 
 def _normal(rng: Rng, shape: Shape, dtype: str) -> Array:
-    return np.asarray(rng.standard_normal(shape)).astype(dtype, copy=False)
+    if dtype == "float16":
+        return np.asarray(rng.standard_normal(shape)).astype(dtype)
+    return np.asarray(rng.standard_normal(shape, dtype=dtype))  # type: ignore[call-overload]
 
 
 def _ints(rng: Rng, shape: Shape, dtype: str) -> Array:

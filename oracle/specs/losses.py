@@ -93,7 +93,7 @@ def _scores_grad(y: Ball, labels: Targets, dout: Ball) -> Ball:
     base = y.v * np.where(labels.counted > 0, mass, 0) - t
     if n == 0:
         # nothing counts, so nothing has a gradient, whatever dout is; a row with NaN still has it
-        return Ball(p, base, np.zeros_like(base))
+        return Ball(p, base, np.where(np.isfinite(y.radius), 0.0, np.inf))
     r = y.radius * mass + p.u * (y.v + np.abs(base))
     if labels.soft:
         slack = np.where(np.abs(mass - 1) <= classes * p.u, np.abs(mass - 1), 0)
