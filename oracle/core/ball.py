@@ -177,10 +177,6 @@ class Ball:
         """Times an exactly known number."""
         return self * Ball.exact(self.p, np.asarray(factor))
 
-    def widened(self, extra: Array | float) -> Ball:
-        """The same midpoint with `extra` added to the radius: for what a formula's own derivation adds."""
-        return Ball(self.p, self.v, np.where(np.isfinite(self.v), self.radius + extra, self.radius))
-
     def capped(self, cap: Array | float) -> Ball:
         """The radius cut at `cap`, for results that are known to be bounded whatever happened before."""
         return self if self.r is None else Ball(self.p, self.v, np.where(np.isnan(self.r), cap, np.minimum(self.r, cap)))

@@ -48,7 +48,8 @@ def _gaps(run: Run, missing: tuple[Expected, ...], any_judged: bool) -> list[str
     if run.footer is None:
         gaps.append("The run was cut off before its end.")
     elif run.footer.outcome != "complete":
-        gaps.append(f"The run was {run.footer.outcome}{': ' + run.footer.message if run.footer.message else ''}.")
+        happened = "was interrupted" if run.footer.outcome == "interrupted" else "broke off"
+        gaps.append(f"The run {happened}{': ' + run.footer.message if run.footer.message else ''}.")
     if run.n_damaged:
         gaps.append(f"{_count(run.n_damaged, 'line')} of the results file could not be read.")
     if not any_judged:
@@ -56,10 +57,9 @@ def _gaps(run: Run, missing: tuple[Expected, ...], any_judged: bool) -> list[str
     elif missing:
         first = missing[0]
         rest = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        gaps.append(
-            f"{_count(len(missing), 'declared row')} never judged: {first.layer} {first.branch} {first.dtype} {first.quantity}{rest}. "
-            "More examples reach them."
-        )
+        told = f"{_count(len(missing), 'declared row')} never judged: {first.layer} {first.branch} {first.dtype} {first.quantity}{rest}."
+        complete = run.footer is not None and run.footer.outcome == "complete"
+        gaps.append(f"{told} More examples reach them." if complete else told)
     return gaps
 
 

@@ -207,7 +207,6 @@ def test_views_of_a_ball_carry_its_radius_along() -> None:
     assert (ball.T.v == ball.v.T).all() and (ball.T.radius == ball.radius.T).all()
     assert (ball.reshape(3, 2).radius == ball.radius.reshape(3, 2)).all()
     assert ball.scaled(-2.0).v[1, 2] == -10 and ball.scaled(-2.0).radius[1, 2] == pytest.approx(1.25)
-    assert (ball.widened(0.5).radius == ball.radius + 0.5).all()
     assert ball.capped(0.25).radius.max() == 0.25 and ball.capped(0.25).radius[0, 1] == 0.125
     exact_ball = Ball.exact(p, [1.0])
     assert exact_ball.capped(1.0).r is None and exact_ball.T.r is None and exact_ball.reshape(1, 1).r is None

@@ -115,10 +115,6 @@ def test_an_input_at_the_edge_is_itself_known() -> None:
     assert sharp(3.4e38).r is None and (-sharp(3.4e38)).r is None
 
 
-def test_widening_leaves_what_is_no_number_alone() -> None:
-    assert sharp(NAN, 1.0, INF).widened(0.5).radius.tolist() == [0, 0.5, 0]
-
-
 BEYOND: dict[str, Callable[[], Ball]] = {
     "sum": lambda: soft(0, 3e38) + soft(0, 3e38),
     "product": lambda: sharp(1e20) * soft(0, 1e24),

@@ -24,11 +24,11 @@ def test_a_failing_row_diverges(status: str) -> None:
     assert two.sentence == "Relu, Add diverge from PyTorch in 2 rows of 2."
 
 
-@pytest.mark.parametrize("outcome", ["interrupted", "failed"])
-def test_a_run_that_did_not_end_well_is_incomplete(outcome: str) -> None:
+@pytest.mark.parametrize(("outcome", "told"), [("interrupted", "was interrupted"), ("failed", "broke off")])
+def test_a_run_that_did_not_end_well_is_incomplete(outcome: str, told: str) -> None:
     said = verdict(run(result(), end=footer(outcome, "why")))
     assert (said.outcome, said.exit_code) == ("incomplete", 3)
-    assert said.sentence == f"No verdict. The run was {outcome}: why."
+    assert said.sentence == f"No verdict. The run {told}: why."
 
 
 def test_every_gap_is_named() -> None:
