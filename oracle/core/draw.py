@@ -237,3 +237,34 @@ def _with_equal_rows(case: Case) -> Case:
     return case._replace(
         inputs={n: repeated(a) for n, a in case.inputs.items()}, cotangents={n: repeated(a) for n, a in case.cotangents.items()}
     )
+
+
+class CalmDraw(Draw):
+    """Normal numbers only, sizes that are small and all different: nothing nasty, so that what goes wrong does so by itself."""
+
+    def __init__(self, source: Source, dtype: str, branch: str, layer: str, sizes: Mapping[str, int] | None = None) -> None:
+        super().__init__(source, dtype, branch, layer, sizes)
+        self._left = [2, 3, 4, 5, 6, 7, 8]
+
+    def size(self, name: str, least: int = 0, most: int = 512) -> int:
+        if name not in self.sizes:
+            fitting = [n for n in self._left if max(least, 1) <= n <= most and n not in self.sizes.values()] or [max(least, 1)]
+            self.sizes[name] = self.choice(fitting)
+        return self.sizes[name]
+
+    def chance(self, share: float) -> bool:
+        return share > 0.5
+
+    def index_labels(self, name: str, *dims: str | int, classes: int) -> Array:
+        return np.asarray(self.source.rng.integers(0, max(classes, 1), self.shape(name, dims)))
+
+    def _filled(self, shape: tuple[int, ...], table: Sequence[profiles.Profile], limit: float | None) -> Array:
+        self.profiles.append("normal")
+        return np.asarray(self.source.rng.standard_normal(shape)).astype(self.dtype)
+
+
+def calm_case(
+    spec: LayerSpec, rng: np.random.Generator, branch: str, dtype: str = "float64", sizes: Mapping[str, int] | None = None
+) -> Case:
+    """A case of normal numbers in C order and the plain protocol, its sizes from 2 to 8 and all different where `sizes` does not say."""
+    return spec.cases(CalmDraw(GeneratorSource(rng), dtype, branch, spec.name, sizes), branch)

@@ -10,7 +10,7 @@ from oracle.core.case import Array, Case
 from oracle.core.compare import Comparison, compare, same_bits
 from oracle.core.contracts import of_protocol
 from oracle.core.evaluation import Evaluation, Finding, Judgement
-from oracle.core.observe import Observation, Runnable, observe, watching
+from oracle.core.observe import Judged, Observation, observe, watching
 from oracle.core.spec import LayerSpec
 
 EXTENDED_LIMIT = 2**20
@@ -21,7 +21,7 @@ _CLEAN = Judgement((), (), True)
 _REFUSED = Judgement((), (), False)
 
 
-def judge(spec: LayerSpec, subject: Runnable, case: Case, measure: bool = True) -> Judgement:
+def judge(spec: LayerSpec, subject: Judged, case: Case, measure: bool = True) -> Judgement:
     """Judge `subject` on `case` against torch.
 
     Without `measure`, bitwise equality settles a case, and torch's own error is not looked at unless the layer fails; the sweep
@@ -32,7 +32,7 @@ def judge(spec: LayerSpec, subject: Runnable, case: Case, measure: bool = True) 
         return decide(spec, subject, case, torch_side.evaluate(spec, case), observe(subject, case), measure)
 
 
-def decide(spec: LayerSpec, subject: Runnable, case: Case, expected: Evaluation, seen: Observation, measure: bool) -> Judgement:
+def decide(spec: LayerSpec, subject: Judged, case: Case, expected: Evaluation, seen: Observation, measure: bool) -> Judgement:
     """The judgement of a case that both sides have run already; to be called within `watching()`."""
     if case.refusal is not None:
         return _judge_refusal(case, expected, seen)
@@ -69,7 +69,7 @@ def _judge_refusal(case: Case, expected: Evaluation, seen: Observation) -> Judge
 
 def _judge_closely(
     spec: LayerSpec,
-    subject: Runnable,
+    subject: Judged,
     case: Case,
     expected: Evaluation,
     seen: Observation,
@@ -81,7 +81,7 @@ def _judge_closely(
     comparisons: list[Comparison] = []
     error = seen.evaluation.error
     if error is not None:
-        findings.append(Finding("call.answers", "contract", "error", error))
+        findings.append(Finding("call.answers", "contract", "died" if seen.died else "error", error))
     else:
         if seen.warned and _all_finite(expected):
             findings.append(Finding("call.no-warnings", "contract", "warning", seen.warned[0]))
@@ -90,7 +90,8 @@ def _judge_closely(
         findings += faults
         if case.protocol == "other-form":
             findings += _judge_other_form(spec, subject, case, seen).findings
-    if attribute and findings and (case.protocol != "plain" or case.layout != "C"):
+    # a case that a process did not survive is not tried again in other ways
+    if attribute and findings and not seen.died and (case.protocol != "plain" or case.layout != "C"):
         findings = _attributed(spec, subject, case, findings)
     return Judgement(tuple(findings), tuple(comparisons), error is None)
 
@@ -161,7 +162,7 @@ def _repeated(
     return findings
 
 
-def _judge_other_form(spec: LayerSpec, subject: Runnable, case: Case, seen: Observation) -> Judgement:
+def _judge_other_form(spec: LayerSpec, subject: Judged, case: Case, seen: Observation) -> Judgement:
     """The same question in another form must have the same answer, within both allowed errors."""
     with np.errstate(all="ignore"):
         other = spec.other_form[case.branch](case)
@@ -181,7 +182,7 @@ def _judge_other_form(spec: LayerSpec, subject: Runnable, case: Case, seen: Obse
         return Judgement(tuple(findings), (), True)
 
 
-def _attributed(spec: LayerSpec, subject: Runnable, case: Case, findings: list[Finding]) -> list[Finding]:
+def _attributed(spec: LayerSpec, subject: Judged, case: Case, findings: list[Finding]) -> list[Finding]:
     """Charge what vanishes in plain C order to the layout, and what vanishes on a fresh object to the protocol."""
     plain = case._replace(protocol="plain", prior=None)
     variants = []
@@ -207,7 +208,7 @@ def _charged(finding: Finding, contract: str, note: str) -> Finding:
     return Finding(contract, "contract", finding.reason, f"{note}{detail}", finding.comparison)
 
 
-def _findings_of(spec: LayerSpec, subject: Runnable, case: Case) -> tuple[Finding, ...]:
+def _findings_of(spec: LayerSpec, subject: Judged, case: Case) -> tuple[Finding, ...]:
     expected = torch_side.evaluate(spec, case)
     if expected.error is not None:
         return ()

@@ -6,7 +6,7 @@ Every guard here costs under a microsecond: bytes before against bytes after, an
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol
 
@@ -33,12 +33,21 @@ class Runnable(Protocol):
 
 
 class Observation(NamedTuple):
-    """What the subject made of a case. `again`: the gradients of a second backward."""
+    """What the subject made of a case. `again`: the gradients of a second backward. `died`: its process did not survive the case."""
 
     evaluation: Evaluation
     breaches: tuple[Breach, ...]
     again: tuple[Array, ...] | None
     warned: tuple[str, ...]
+    died: bool = False
+
+
+class Remote:
+    """A subject that is not in this process: it is observed where it is, on guarded copies made there."""
+
+    def observations(self, cases: Sequence[Case]) -> Iterator[Observation]:
+        """What the subject makes of each case, in order. The cases are on their way once this returns; answers come as they are ready."""
+        raise NotImplementedError
 
 
 class _Watch:
@@ -72,8 +81,19 @@ def watching() -> Iterator[None]:
             _watch.seen.clear()
 
 
-def observe(subject: Runnable, case: Case) -> Observation:
+Judged = Runnable | Remote
+"""Whoever is judged, wherever it runs."""
+
+
+def observations(subject: Judged, cases: Sequence[Case]) -> Iterator[Observation]:
+    """`observe` for many cases. A remote subject begins at once; one in this process runs as the answers are asked for."""
+    return subject.observations(cases) if isinstance(subject, Remote) else (observe(subject, case) for case in cases)
+
+
+def observe(subject: Judged, case: Case) -> Observation:
     """Run `case` in its protocol and layout. To be called within `watching()`. Exceptions become the evaluation's error."""
+    if isinstance(subject, Remote):
+        return next(subject.observations((case,)))
     lay = LAYOUTS[case.layout]
     inputs = {name: lay(a) for name, a in case.inputs.items()}
     params = {name: lay(a) for name, a in case.params.items()}

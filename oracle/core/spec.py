@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from oracle.core.ball import Ball, Precision
 from oracle.core.case import LAYOUTS, PROTOCOLS, Case
@@ -14,6 +14,20 @@ if TYPE_CHECKING:
     from oracle.core.draw import Draw
 
 Bounds = Callable[[Precision, Case], dict[str, Ball]]
+
+
+class Signature(NamedTuple):
+    """All that a calling convention has to know of a spec: names, in the order of the layer's own arguments and results.
+
+    params: what the layer is built from. outputs: the forward results. wrt: the arrays that have a gradient; empty where no
+    gradient is asked for.
+    """
+
+    name: str
+    convention: str
+    params: tuple[str, ...]
+    outputs: tuple[str, ...]
+    wrt: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -60,6 +74,11 @@ class LayerSpec:
     vacuous: tuple[str, ...] = ()
     check_version: int = 1
     dtypes: tuple[str, ...] = field(default=("float64", "float32", "float16"))
+
+    @cached_property
+    def signature(self) -> Signature:
+        """The names that a calling convention needs; plain data, for a subject in another process."""
+        return Signature(self.name, self.convention, self.params, self.outputs, self.wrt)
 
     @cached_property
     def forward_names(self) -> tuple[str, ...]:

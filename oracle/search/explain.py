@@ -13,7 +13,7 @@ from oracle.core.ball import PRECISIONS
 from oracle.core.case import Array, Case
 from oracle.core.compare import allowed_error, ulp_distance
 from oracle.core.evaluation import Finding
-from oracle.core.observe import Runnable, observe, watching
+from oracle.core.observe import Judged, observe, watching
 from oracle.core.spec import LayerSpec
 from oracle.core.stored import stored_array
 from oracle.results.model import ComparisonData
@@ -24,7 +24,7 @@ PACKED = 4096
 """Bytes up to which an array is packed; a larger one is only to be had by replaying."""
 
 
-def explained(spec: LayerSpec, subject: Runnable, case: Case, finding: Finding) -> ComparisonData:
+def explained(spec: LayerSpec, subject: Judged, case: Case, finding: Finding) -> ComparisonData:
     """The finding with the values at its worst element, as it is stored."""
     found = finding.comparison
     if found is None:

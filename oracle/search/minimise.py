@@ -9,7 +9,7 @@ import numpy as np
 from oracle.core.case import Array, Case
 from oracle.core.evaluation import Finding
 from oracle.core.judge import judge
-from oracle.core.observe import Runnable, watching
+from oracle.core.observe import Judged, watching
 from oracle.core.spec import LayerSpec
 
 BUDGET = 600
@@ -19,7 +19,7 @@ BUDGET = 600
 class Minimiser:
     """Greedy reduction of one failing case. A smaller case is kept if it still has a finding with the same name and reason."""
 
-    def __init__(self, spec: LayerSpec, subject: Runnable, wanted: tuple[str, str], budget: int = BUDGET) -> None:
+    def __init__(self, spec: LayerSpec, subject: Judged, wanted: tuple[str, str], budget: int = BUDGET) -> None:
         self._spec, self._subject, self._wanted = spec, subject, wanted
         self._left = budget
         self._groups = ["cotangents", "inputs", "params"]

@@ -9,7 +9,7 @@ import numpy as np
 
 from oracle.core.case import Array, Arrays
 from oracle.core.observe import SubjectError
-from oracle.core.spec import LayerSpec
+from oracle.core.spec import LayerSpec, Signature
 
 Config = Mapping[str, Any]
 
@@ -38,7 +38,7 @@ def _given(a: Array) -> Any:
 class LayerSubject:
     """`layer = cls(*params)`, `forward(*inputs)`, `backward(dout)` returning the inputs' gradients; params' as `.dW` and so on."""
 
-    def __init__(self, spec: LayerSpec, cls: Callable[..., Any]) -> None:
+    def __init__(self, spec: Signature, cls: Callable[..., Any]) -> None:
         self._cls = cls
         self._wrt = spec.wrt
 
@@ -61,7 +61,7 @@ class LayerSubject:
 class FunctionSubject:
     """`function(*inputs)`; there is no backward."""
 
-    def __init__(self, spec: LayerSpec, function: Callable[..., Any]) -> None:
+    def __init__(self, spec: Signature, function: Callable[..., Any]) -> None:
         self._function = function
 
     def start(self, params: Arrays, config: Config) -> Any:
@@ -77,7 +77,7 @@ class FunctionSubject:
 class GradientSubject:
     """`numerical_gradient(f, x)`: f is one of the spec's own functions, named by the case's configuration."""
 
-    def __init__(self, spec: LayerSpec, function: Callable[..., Any]) -> None:
+    def __init__(self, spec: Signature, function: Callable[..., Any]) -> None:
         self._function = function
 
     def start(self, params: Arrays, config: Config) -> Any:
@@ -111,7 +111,7 @@ def _quiet(function: Callable[[Array], Any]) -> Callable[[Array], Any]:
 class NetworkSubject:
     """A two-layer net: `params`, `predict`, `loss`, `accuracy`, and `gradient` returning a dict by parameter."""
 
-    def __init__(self, spec: LayerSpec, cls: Callable[..., Any]) -> None:
+    def __init__(self, spec: Signature, cls: Callable[..., Any]) -> None:
         self._cls = cls
         self._wrt = spec.wrt
 
@@ -133,7 +133,7 @@ class NetworkSubject:
         return tuple([grads[name] for name in self._wrt])
 
 
-CONVENTIONS: dict[str, Callable[[LayerSpec, Any], Subject]] = {
+CONVENTIONS: dict[str, Callable[[Signature, Any], Subject]] = {
     "layer": LayerSubject,
     "function": FunctionSubject,
     "gradient": GradientSubject,
@@ -143,4 +143,4 @@ CONVENTIONS: dict[str, Callable[[LayerSpec, Any], Subject]] = {
 
 def subject_of(spec: LayerSpec, layer: Any = None) -> Subject:
     """The layer of `spec`, or `layer` in its place, behind the spec's calling convention."""
-    return CONVENTIONS[spec.convention](spec, spec.layer if layer is None else layer)
+    return CONVENTIONS[spec.convention](spec.signature, spec.layer if layer is None else layer)
