@@ -20,6 +20,7 @@ STATES = {
     "skipped": "skipped",
     "inconclusive": "inconclusive",
     "not-run": "not run",
+    "not-claimed": "not claimed",
 }
 """State of a row -> the word a reader sees."""
 
@@ -32,6 +33,7 @@ REASONS = {
     "dtype": "the dtype differs",
     "error": "an error was raised",
     "contract": "a contract is broken",
+    "died": "its process did not survive",
 }
 
 

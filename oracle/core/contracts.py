@@ -26,6 +26,7 @@ CONTRACTS = {
         Contract("inputs.layout", 1, "Fortran order, strides, negative or zero strides and read-only memory make no difference."),
         Contract("inputs.refused", 1, "Bad input on which torch raises is refused with an exception, not answered."),
         Contract("params.unchanged", 1, "forward and backward leave the bytes of every parameter as they were."),
+        Contract("cotangent.honoured", 1, "backward answers dout: another dout gives another gradient."),
         Contract("cotangent.unchanged", 1, "backward leaves the bytes of dout as they were."),
         Contract("results.shape", 1, "Every result has the shape that torch gives it."),
         Contract("results.dtype", 1, "Every result has the dtype that torch gives it."),
@@ -37,6 +38,9 @@ CONTRACTS = {
         Contract("labels.forms-agree", 1, "Index labels and the same labels as one-hot give the same loss and gradient."),
     )
 }
+
+SUBJECT_LOADS = Contract("subject.loads", 1, "The subject's code can be loaded, and the layer in it found and called.")
+"""Asked once of each subject that comes from elsewhere, before any case."""
 
 _ALWAYS = ("call.answers", "call.no-warnings", "inputs.unchanged", "results.shape", "results.dtype", "results.own-memory")
 _OF_PROTOCOL = {
@@ -71,12 +75,12 @@ def tested(spec: LayerSpec, how: Handling) -> tuple[str, ...]:
     if spec.params:
         ids.append("params.unchanged")
     if spec.wrt:
-        ids.append("cotangent.unchanged")
+        ids += ["cotangent.honoured", "cotangent.unchanged"]
     if how.protocol in _OF_PROTOCOL:
         ids.append(_OF_PROTOCOL[how.protocol])
     if not how.plain_layout:
         ids.append("inputs.layout")
-    return tuple(id for id in ids if id not in spec.vacuous)
+    return tuple(id for id in ids if id not in spec.vacuous and id not in spec.claims.rows)
 
 
 def of_protocol(protocol: str) -> str | None:
@@ -92,4 +96,4 @@ def declared(spec: LayerSpec, branch: str) -> tuple[str, ...]:
             ids.update(dict.fromkeys(tested(spec, Handling(branch, "", protocol, plain_layout, False))))
     if any(not r.branches or branch in r.branches for r in spec.refusals):
         ids["inputs.refused"] = None
-    return tuple(ids)
+    return tuple(id for id in ids if id not in spec.claims.rows)

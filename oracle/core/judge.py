@@ -87,13 +87,18 @@ def _judge_closely(
             findings.append(Finding("call.no-warnings", "contract", "warning", seen.warned[0]))
         findings += _forms(spec, seen.evaluation, expected)
         comparisons, faults = _values(spec, case, seen, expected, measure)
+        if attribute and faults and case.cotangents:
+            faults = _charged_to_dout(spec, subject, case, seen, faults)
         findings += faults
         if case.protocol == "other-form":
             findings += _judge_other_form(spec, subject, case, seen).findings
     # a case that a process did not survive is not tried again in other ways
     if attribute and findings and not seen.died and (case.protocol != "plain" or case.layout != "C"):
         findings = _attributed(spec, subject, case, findings)
-    return Judgement(tuple(findings), tuple(comparisons), error is None)
+    # what is charged to another row says nothing about the margin of this one
+    failed = {f.name for f in findings}
+    kept = tuple([c for c in comparisons if c.ok or c.inconclusive or c.quantity in failed])
+    return Judgement(tuple(findings), kept, error is None)
 
 
 def _all_finite(expected: Evaluation) -> bool:
@@ -180,6 +185,29 @@ def _judge_other_form(spec: LayerSpec, subject: Judged, case: Case, seen: Observ
         message = f"{case.branch} and {other.branch} labels give different answers"
         findings = [Finding("labels.forms-agree", "contract", "value", message, f.comparison) for f in faults[:1]]
         return Judgement(tuple(findings), (), True)
+
+
+def _charged_to_dout(spec: LayerSpec, subject: Judged, case: Case, seen: Observation, faults: list[Finding]) -> list[Finding]:
+    """A gradient that is the same for any `dout`, and right for one of ones, ignores it: that is one fault with a row of its own."""
+    suspects = {f.name for f in faults if f.role == "quantity"} & set(spec.backward_names)
+    if not suspects:
+        return faults
+    same = suspects
+    # -0.5 as well: a square is the same for 1 and -1, and what is clipped for a large dout is not for a small one
+    for value in (-0.5, 1.0):
+        full = case._replace(cotangents={name: np.full_like(a, value) for name, a in case.cotangents.items()})
+        answer = observe(subject, full)
+        if answer.evaluation.error is not None:
+            return faults
+        pairs = zip(spec.backward_names, seen.evaluation.grads, answer.evaluation.grads, strict=True)
+        same = {name for name, a, b in pairs if name in same and same_bits(a, b)}
+        if not same:
+            return faults
+    same -= {f.name for f in _judge_closely(spec, subject, full, torch_side.evaluate(spec, full), answer, attribute=False).findings}
+    ignored = [f for f in faults if f.name in same]
+    rest = [f for f in faults if f.name not in same]
+    message = f"{ignored[0].name} is the same whatever dout is" if ignored else ""
+    return rest + [Finding("cotangent.honoured", "contract", f.reason, message, f.comparison) for f in ignored[:1]]
 
 
 def _attributed(spec: LayerSpec, subject: Judged, case: Case, findings: list[Finding]) -> list[Finding]:

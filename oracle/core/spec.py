@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from oracle.core.ball import Ball, Precision
 from oracle.core.case import LAYOUTS, PROTOCOLS, Case
+from oracle.core.claims import EVERYTHING, Claims
 
 if TYPE_CHECKING:
     from oracle.core.draw import Draw
@@ -52,6 +53,7 @@ class LayerSpec:
     outputs, wrt: names of the forward results, and of the arrays that have a gradient, in the order of the layer's own results.
     bounds: the formula in balls, forward and gradient: one ball for every quantity.
     other_form: by branch, the same question put in another form (index labels as one-hot), which must have the same answer.
+    claims: what the subject promises, where it does not promise everything; see `oracle.core.claims`.
     vacuous: contracts that its calling convention cannot break, so that they are not counted as kept.
     check_version: raised whenever the meaning of a row changes: its bound, its cases or its oracle.
     """
@@ -72,6 +74,7 @@ class LayerSpec:
     protocols: tuple[str, ...] = PROTOCOLS
     layouts: tuple[str, ...] = tuple(LAYOUTS)
     vacuous: tuple[str, ...] = ()
+    claims: Claims = EVERYTHING
     check_version: int = 1
     dtypes: tuple[str, ...] = field(default=("float64", "float32", "float16"))
 

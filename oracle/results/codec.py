@@ -12,7 +12,7 @@ from typing import TextIO
 
 from pydantic import TypeAdapter, ValidationError
 
-from oracle.results.model import SCHEMA_VERSION, Counterexample, Depth, Footer, Header, Line, Record, Result, Run
+from oracle.results.model import SCHEMA_VERSION, Counterexample, Depth, Footer, Header, Line, Note, Record, Result, Run
 
 _LINE: TypeAdapter[Line] = TypeAdapter(Line)
 MAX_LINE = 64 * 2**20
@@ -76,6 +76,7 @@ def read_run(path: Path) -> Run:
         results=_summed(r for r in records if isinstance(r, Result)),
         depths=_summed_depths(r for r in records if isinstance(r, Depth)),
         counterexamples=tuple({r.id: r for r in records if isinstance(r, Counterexample)}.values()),
+        notes=tuple(dict.fromkeys(r for r in records if isinstance(r, Note))),
         footer=footers[-1] if footers else None,
         n_damaged=damaged,
     )
@@ -139,7 +140,7 @@ def add_results(a: Result, b: Result) -> Result:
     return a.model_copy(update={**sums, **kept, "status": status})
 
 
-_SEVERITY = ("not-run", "skipped", "passed", "known", "stale", "failed", "error")
+_SEVERITY = ("not-run", "not-claimed", "skipped", "passed", "known", "stale", "failed", "error")
 
 
 def _size(margin: float | None) -> float:

@@ -3,6 +3,8 @@
 Schema history
 --------------
 1   First version: header, result, depth, counterexample, footer.
+2   Subjects: a layer may come from a target of the user's (LayerInfo.spec, target, convention, search_path, not_claimed), status
+    not-claimed, notes.
 
 Numbers survive JSON: infinities and NaN are written as the strings "Infinity", "-Infinity" and "NaN". Arrays are written as
 dtype, shape and the base64 of their little-endian C-order bytes, so every bit of them comes back.
@@ -18,13 +20,13 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Text = Annotated[str, Field(max_length=20_000)]
 Count = Annotated[int, Field(ge=0)]
 Scalar = bool | int | float | str | None
-Status = Literal["passed", "failed", "known", "stale", "error", "skipped", "not-run"]
+Status = Literal["passed", "failed", "known", "stale", "error", "skipped", "not-run", "not-claimed"]
 Role = Literal["quantity", "contract"]
 
 # dtype name -> (struct code, bytes per element); "?" reads bools
@@ -146,7 +148,11 @@ class ContractInfo(Record):
 
 
 class LayerInfo(Record):
-    """What a layer is judged against."""
+    """What a layer is judged against, and where it is.
+
+    name: unique in the run. spec: the name of its spec, empty where no spec was found. target: the file, notebook or module of the
+    user's that it comes from, empty for our own; convention: how it is called, in words. not_claimed: what it does not promise.
+    """
 
     name: Name
     subject: Text
@@ -156,6 +162,11 @@ class LayerInfo(Record):
     branches: tuple[Name, ...]
     quantities: tuple[Name, ...]
     contracts: tuple[Name, ...]
+    spec: Text = ""
+    target: Text = ""
+    convention: Text = ""
+    search_path: tuple[Text, ...] = ()
+    not_claimed: tuple[Text, ...] = ()
 
 
 class Expected(Record):
@@ -261,6 +272,15 @@ class Counterexample(Record):
     diagnosis: Text | None = None
 
 
+class Note(Record):
+    """Something worth telling of a layer that is no row: what was not loaded, what it printed, why it was given up."""
+
+    kind: Literal["note"] = "note"
+    layer: Name
+    title: Name
+    text: Text
+
+
 class Footer(Record):
     """Last line. A file without it is an interrupted run."""
 
@@ -271,7 +291,7 @@ class Footer(Record):
     message: Text = ""
 
 
-Line = Annotated[Header | Result | Depth | Counterexample | Footer, Field(discriminator="kind")]
+Line = Annotated[Header | Result | Depth | Counterexample | Note | Footer, Field(discriminator="kind")]
 
 
 class Run(Record):
@@ -281,5 +301,6 @@ class Run(Record):
     results: tuple[Result, ...] = ()
     depths: tuple[Depth, ...] = ()
     counterexamples: tuple[Counterexample, ...] = ()
+    notes: tuple[Note, ...] = ()
     footer: Footer | None = None
     n_damaged: Count = 0

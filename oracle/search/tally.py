@@ -57,8 +57,9 @@ class GroupDepth:
 class Tally:
     """The sum of the judgements of one layer."""
 
-    def __init__(self, spec: LayerSpec) -> None:
-        self.layer = spec.name
+    def __init__(self, spec: LayerSpec, layer: str = "") -> None:
+        self.layer = layer or spec.name
+        self._not_claimed = spec.claims.rows
         self.handled: Counter[Handling] = Counter()
         self.rows: defaultdict[tuple[str, str, str], Row] = defaultdict(Row)
         self.depths: defaultdict[Group, GroupDepth] = defaultdict(GroupDepth)
@@ -88,12 +89,20 @@ class Tally:
                 row.n_inconclusive += 1
             elif row.margin is None or c.margin > row.margin:
                 row.margin, row.worst_case = c.margin, index
-        for name in {f.name for f in judgement.findings}:
+        findings = [f for f in judgement.findings if f.name not in self._not_claimed]
+        for name in {f.name for f in findings}:
             self.rows[(*group, name)].n_failed += 1
-        for f in judgement.findings:
+        for f in findings:
             key = (*group, f.name)
             if key not in self.failures or index < self.failures[key].case:
                 self.failures[key] = Failure(index, f)
+
+    def leave_out(self, case: Case, why: str) -> None:
+        """Count a case that was drawn and not judged."""
+        depth = self.depths[(case.branch, case.dtype)]
+        depth.n_cases += 1
+        depth.n_discarded += 1
+        self.discards[why] += 1
 
     def merge(self, other: Tally) -> None:
         """Add the counts of `other`."""
@@ -143,6 +152,8 @@ def results(tally: Tally, spec: LayerSpec) -> list[Result]:
             judged[(how.branch, how.dtype, contract)] += n
     for (branch, dtype), depth in tally.depths.items():
         for quantity in spec.quantities:
+            if quantity in spec.claims.rows:
+                continue
             judged[(branch, dtype, quantity)] = depth.n_answered - tally.rows[(branch, dtype, quantity)].n_inconclusive
     order = {name: i for i, name in enumerate((*spec.branches, *spec.quantities, *CONTRACTS))}
     keys = sorted({*judged, *tally.failures}, key=lambda key: (order[key[0]], key[1], order[key[2]]))

@@ -25,6 +25,7 @@ BREAKERS: dict[str, tuple[type, set[str] | None]] = {
     "inputs.layout": (faulty.NeedsC, {"fortran", "strided", "negative-stride", "stride-0"}),
     "inputs.refused": (faulty.Answers, {"refused"}),
     "params.unchanged": (faulty.WritesW, None),
+    "cotangent.honoured": (faulty.IgnoresDout, None),
     "cotangent.unchanged": (faulty.WritesDout, None),
     "results.shape": (faulty.WrongShape, None),
     "results.dtype": (faulty.WrongDtype, None),

@@ -94,7 +94,7 @@ class AffineSumsAll(HonestAffine):
         return np.full_like(self.b, d.sum())
 
 
-@planted("Affine", "backward.dW", "dout is ignored: ones in its place")
+@planted("Affine", "cotangent.honoured", "dout is ignored: ones in its place")
 class AffineIgnoresDout(HonestAffine):
     def weights_grad(self, d: Array) -> Array:
         return self.x.T @ np.ones_like(d)

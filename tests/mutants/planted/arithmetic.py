@@ -16,7 +16,7 @@ class AddNegatesDy(HonestAdd):
         return -d
 
 
-@planted("AddLayer", "backward.dx", "dout is ignored: ones of its shape")
+@planted("AddLayer", "cotangent.honoured", "dout is ignored: ones of its shape")
 class AddIgnoresDout(HonestAdd):
     def pull_x(self, d: Array) -> Array:
         return np.ones_like(d)
@@ -142,7 +142,7 @@ class MulNotExchanged(HonestMul):
         return d * self.y
 
 
-@planted("MulLayer", "backward.dx", "dx = y: dout is ignored")
+@planted("MulLayer", "cotangent.honoured", "dx = y: dout is ignored")
 class MulIgnoresDout(HonestMul):
     def pull_x(self, d: Array) -> Array:
         return np.ones_like(d) * self.y

@@ -10,7 +10,7 @@ from tests.mutants.honest import Array, Elementwise, HonestRelu, checked, silent
 from tests.mutants.registry import planted
 
 
-@planted("Relu", "backward.dx", "ignores dout: the gradient is 1 or 0")
+@planted("Relu", "cotangent.honoured", "ignores dout: the gradient is 1 or 0")
 class ReluIgnoresDout(HonestRelu):
     def slope(self, d: Array) -> Array:
         return np.where(self.x <= 0, d.dtype.type(0), d.dtype.type(1))

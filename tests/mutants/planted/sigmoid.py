@@ -60,7 +60,7 @@ class SigmoidWithTanhSlope(HonestSigmoid):
         return d * (1 - self.y**2)
 
 
-@planted("Sigmoid", "backward.dx", "dout is ignored")
+@planted("Sigmoid", "cotangent.honoured", "dout is ignored")
 class SigmoidIgnoresDout(HonestSigmoid):
     def slope(self, d: Array) -> Array:
         return (1 - self.y) * self.y + 0 * d
