@@ -34,6 +34,22 @@ def progress_bar(layers: tuple[str, ...], examples: int) -> Iterator[Callable[[s
         yield advance
 
 
+@contextmanager
+def counting(what: str, total: int) -> Iterator[Callable[[str], None]]:
+    """A bar over `total` things on a terminal, nothing elsewhere; gives the function to call with the name of each that is done."""
+    console = Console(stderr=True, highlight=False)
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda name: progress.update(task, advance=1)
+
+
 def _log_lines(console: Console, examples: int) -> Callable[[str, int], None]:
     done: dict[str, int] = {}
 

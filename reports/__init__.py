@@ -11,8 +11,13 @@ from collections.abc import Callable
 from typing import Any
 
 REPORTERS = {
+    "check": "reports.check:print_check",
+    "csv": "reports.table_csv:write_csv",
+    "grades": "reports.grades:print_grades",
     "html": "reports.html:write_html",
+    "json": "reports.document:write_json",
     "summary": "reports.summary:print_summary",
+    "table": "reports.table:table_html",
 }
 """Reporter name -> where its function is. To add a reporter: its own file, and one line here."""
 

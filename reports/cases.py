@@ -118,7 +118,8 @@ def case_view(case: CaseData, depth: int = 0) -> CaseView:
         facts.append(("dimensions", "; ".join(f"{name} ({', '.join(map(str, dims))})" for name, dims in case.dims.items())))
     if case.refusal:
         facts.append(("torch refuses it", case.refusal))
-    groups = (("input", case.inputs), ("parameter", case.params), ("cotangent", case.cotangents))
+    cotangents = {f"d{name}": array for name, array in case.cotangents.items()}
+    groups = (("input", case.inputs), ("parameter", case.params), ("cotangent", cotangents))
     tables = [table(role, name, array) for role, arrays in groups for name, array in arrays.items()]
     return CaseView(facts, tables, case_view(case.prior, depth + 1) if case.prior and depth < 3 else None)
 

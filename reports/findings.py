@@ -8,22 +8,27 @@ from typing import NamedTuple
 
 from oracle.results import ArrayData, ComparisonData, Counterexample
 from reports.rows import Row, Rows
-from reports.words import FAILING, REASONS, STATES, apart, brief, count, index_text, margin_text, shorten
+from reports.words import FAILING, LOADS, NOT_LOADED, REASONS, STATES, apart, brief, count, index_text, margin_order, margin_text, shorten
 
 LONGEST = 600
 """Characters of a message told in a sentence."""
 
 
 class Finding(NamedTuple):
-    """One quantity or contract of a layer that fails: the worst row stands for it, `others` fail in the same way."""
+    """One quantity or contract of a layer that fails in one way: `row` stands for it, `others` fail alike."""
 
     row: Row
     others: tuple[Row, ...]
 
     @property
     def rows(self) -> tuple[Row, ...]:
-        """Every failing row of the finding, the worst first."""
+        """Every failing row of the finding, the one that stands for it first."""
         return (self.row, *self.others)
+
+    @property
+    def diagnosis(self) -> str:
+        """Why, in a sentence or two; empty where it is not known."""
+        return (self.row.example and self.row.example.diagnosis) or ""
 
 
 def findings(rows: Rows) -> list[Finding]:
@@ -33,20 +38,28 @@ def findings(rows: Rows) -> list[Finding]:
     """
     ranked: list[tuple[int, int, Finding]] = []
     for at, info in enumerate(rows.layers):
-        groups: dict[str, list[Row]] = {}
-        for row in rows.by_layer.get(info.name, ()):
-            if row.state in FAILING:
-                groups.setdefault(row.quantity, []).append(row)
-        for rank, group in enumerate(groups.values()):
-            group.sort(key=_severity)
-            ranked.append((rank, at, Finding(group[0], tuple(group[1:]))))
+        for rank, finding in enumerate(findings_of(rows.by_layer.get(info.name, ()))):
+            ranked.append((rank, at, finding))
     return [finding for _, _, finding in sorted(ranked, key=lambda item: item[:2])]
 
 
-def _severity(row: Row) -> tuple[bool, float]:
-    """Rows with a counterexample first, since they can be looked at; then the largest margin."""
-    margin = row.margin if row.margin is not None else 0.0
-    return row.example is None, float("-inf") if margin != margin else -margin
+def findings_of(rows: tuple[Row, ...]) -> list[Finding]:
+    """The divergences of one layer, in the order of its declaration."""
+    failing = [row for row in rows if row.state in FAILING]
+    order = {name: at for at, name in enumerate(dict.fromkeys(row.quantity for row in failing))}
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in sorted(failing, key=lambda row: (row.role == "contract", order[row.quantity])):
+        groups.setdefault((row.quantity, row.example.comparison.reason if row.example else ""), []).append(row)
+    ranked = [sorted(group, key=_severity) for group in groups.values()]
+    return [Finding(group[0], tuple(group[1:])) for group in ranked]
+
+
+def _severity(row: Row) -> tuple[bool, bool, bool, float]:
+    """Of rows that fail alike only one has been made small and explained: it comes first. Then those with a case to look at; then the
+    largest margin."""
+    example = row.example
+    raw = example is None or example.minimised is None
+    return example is None, raw, not (example and example.diagnosis), -margin_order(row.margin)
 
 
 def shown(example: Counterexample) -> ComparisonData:
@@ -56,10 +69,14 @@ def shown(example: Counterexample) -> ComparisonData:
 
 def headline(row: Row) -> str:
     """What kind of divergence `row` is, in a word or two."""
-    if row.state in ("stale", "error"):
-        return STATES[row.state]
     reason = shown(row.example).reason if row.example else ""
-    if row.role == "contract":
+    if row.quantity == LOADS:
+        return NOT_LOADED
+    if reason == "died":
+        return "process died"
+    if row.state in ("stale", "error") and reason != "error":
+        return STATES[row.state]
+    if row.role == "contract" and row.state != "error":
         return "contract broken"
     if reason in ("shape", "dtype", "error", "nan"):
         return {"shape": "wrong shape", "dtype": "wrong dtype", "error": "raised an error", "nan": "NaN or infinity"}[reason]

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +13,20 @@ from markupsafe import Markup
 from oracle.results import Run, verdict
 from reports import words
 from reports.cases import DivergenceView, divergence, left_out
-from reports.findings import account, anchor, elsewhere, findings, headline
+from reports.findings import Finding, account, anchor, elsewhere, findings, headline
 from reports.matrix import href, matrix
 from reports.rows import Rows
 from reports.sections import section
+from reports.subjects import subjects
+from reports.writing import write_whole
 
 HERE = Path(__file__).parent
 BUDGET = 150_000
 """Characters that counterexamples may take together; those beyond it are listed with their command only."""
 LISTED = 200
 """Of the counterexamples beyond the budget this many are listed."""
+MANY = 12
+"""Of more layers than this, those that conform are folded away."""
 FIRST = 6
 """This many divergences are named under the verdict."""
 MISSING = 20
@@ -36,19 +37,7 @@ LONGEST = 20_000
 
 def write_html(run: Run, path: Path) -> Path:
     """Write the report on `run` to `path` and return it. The file appears whole or not at all; an older one stays until then."""
-    page = render_html(run)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:80]}.", suffix=".partial")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(page)
-        os.chmod(partial, 0o666 & ~_umask())
-        os.replace(partial, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(partial)
-        raise
-    return path
+    return write_whole(path, render_html(run))
 
 
 def render_html(run: Run) -> str:
@@ -57,9 +46,10 @@ def render_html(run: Run) -> str:
     rows = Rows(run)
     columns, blocks = matrix(rows)
     found = findings(rows)
-    full, rest = _within_budget([divergence(row, row.example) for finding in found for row in finding.rows if row.example])
+    full, rest = _within_budget(_views(found))
     decided = verdict(run)
-    page = _environment().get_template("page.html.jinja")
+    quiet = {"passed"} if len(blocks) > MANY else set()
+    page = environment().get_template("page.html.jinja")
     return page.render(
         run=run,
         header=run.header,
@@ -67,8 +57,14 @@ def render_html(run: Run) -> str:
         style=Markup(style),
         script=Markup(script),
         policy=f"default-src 'none'; style-src {_digest(style)}; script-src {_digest(script)}; base-uri 'none'; form-action 'none'",
+        subjects=subjects(rows) if any(info.target for info in rows.layers) and len(rows.layers) > 1 else [],
+        other_notes=rows.other_notes,
+        any_unclaimed=any(row.state == "not-claimed" for row in rows.all),
+        loads=words.LOADS,
         columns=columns,
-        blocks=blocks,
+        blocks=[block for block in blocks if block.state not in quiet],
+        folded=[block for block in blocks if block.state in quiet],
+        quiet=quiet,
         findings=found[:FIRST],
         n_findings=len(found),
         sections=[section(rows, info) for info in rows.layers],
@@ -82,21 +78,32 @@ def render_html(run: Run) -> str:
     )
 
 
+def _views(found: list[Finding]) -> list[DivergenceView]:
+    """The counterexamples laid out: first those that stand for a finding, one of each, then those that fail alike."""
+    ordered = [*(finding.row for finding in found), *(row for finding in found for row in finding.others)]
+    return [divergence(row, row.example) for row in ordered if row.example]
+
+
 def _within_budget(views: list[DivergenceView]) -> tuple[list[DivergenceView], list[DivergenceView]]:
-    """The counterexamples to show in full, and the rest. The first is always shown."""
+    """The counterexamples to show in full, and the rest. The first is always shown; one as it was found only where nothing smaller is."""
     full: list[DivergenceView] = []
     rest: list[DivergenceView] = []
     left = BUDGET
     for view in views:
-        fits = view.size <= left or not full
+        fits = not full or (view.size <= left and (view.example.minimised is not None or not _stood_for(view, full)))
         (full if fits else rest).append(view)
         left -= view.size if fits else 0
     return full, rest
 
 
-def _environment() -> Environment:
+def _stood_for(view: DivergenceView, full: list[DivergenceView]) -> bool:
+    """Whether a counterexample of the same quantity or contract of the same layer is shown already."""
+    return any(other.row.layer == view.row.layer and other.row.quantity == view.row.quantity for other in full)
+
+
+def environment() -> Environment:
     """Templates in which every string is made visible and then escaped, whether or not the template remembers to ask for it."""
-    environment = Environment(
+    templates = Environment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -105,9 +112,9 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     helpers = (account, anchor, elsewhere, headline, href, left_out, words.count, words.duration, words.margin_text, words.shorten)
-    environment.globals.update({helper.__name__: helper for helper in helpers})
-    environment.globals["states"] = words.STATES
-    return environment
+    templates.globals.update({helper.__name__: helper for helper in helpers})
+    templates.globals["states"] = words.STATES
+    return templates
 
 
 def _finalize(value: Any) -> Any:
@@ -126,10 +133,3 @@ def _asset(name: str) -> str:
 def _digest(text: str) -> str:
     """The source expression with which a content security policy allows exactly this inline text."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-
-
-def _umask() -> int:
-    """The umask; POSIX can only be asked by setting it."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from reports.findings import anchor
 from reports.rows import Row, Rows
-from reports.words import FAILING, STATES, count, margin_text
+from reports.words import FAILING, LOADS, NOT_LOADED, STATES, count, margin_text
 
 COLUMNS = {"forward": "forward", "backward": "gradients", "state": "state", "other": "other"}
 """First part of a quantity's name -> the heading of its column. `other` takes every name of another form."""
@@ -50,15 +50,19 @@ def matrix(rows: Rows) -> tuple[dict[str, str], list[Block]]:
 
 
 def layer_state(rows: tuple[Row, ...]) -> tuple[str, str]:
-    """The state of a whole layer and its word: only a layer of which every row was judged and passed conforms."""
+    """The state of a whole layer and its word: only a layer of which every row that it claims was judged and passed conforms."""
     states = {row.state for row in rows}
     failing = [row for row in rows if row.state in FAILING]
-    if failing and all(row.role == "contract" for row in failing):
+    if any(row.quantity == LOADS for row in failing):
+        return "error", NOT_LOADED
+    if failing and all(row.role == "contract" and row.state != "error" for row in failing):
         return "failed", "breaks a contract"
     for state, word in (("failed", "diverges"), ("stale", STATES["stale"]), ("error", "error")):
         if state in states:
             return state, word
-    if not rows or states <= {"not-run", "skipped"}:
+    if states == {"not-claimed"}:
+        return "not-claimed", STATES["not-claimed"]
+    if not rows or states <= {"not-run", "skipped", "not-claimed"}:
         return "not-run", "not run"
     if states & {"not-run", "skipped", "inconclusive"}:
         left = sum(row.state in ("not-run", "skipped", "inconclusive") for row in rows)
@@ -115,13 +119,18 @@ def _cell(row: Row) -> Cell:
 
 
 def _contracts(rows: list[Row]) -> Cell | None:
-    """All contracts in one tile: ``12 hold``, ``2 of 12 broken``, ``10 of 12 hold``."""
+    """All contracts that are claimed in one tile: ``12 hold``, ``2 of 12 broken``, ``10 of 12 hold``."""
     if not rows:
         return None
+    if rows[0].quantity == LOADS and rows[0].state in FAILING:
+        return Cell("", NOT_LOADED, "f2", "", "#" + anchor("layer", rows[0].layer))
+    where = "#" + anchor("contracts", rows[0].layer)
+    rows = [row for row in rows if row.state != "not-claimed"]
+    if not rows:
+        return Cell("", STATES["not-claimed"], "n", "", where)
     broken = [row for row in rows if row.state in FAILING]
     if broken:
         return Cell("", f"{len(broken)} of {len(rows)} broken", "f2", "", href(broken[0]))
-    where = "#" + anchor("contracts", rows[0].layer)
     held = sum(row.state == "passed" for row in rows)
     if held == len(rows):
         return Cell("", f"{held} hold", "m0", "", where)

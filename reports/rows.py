@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import Literal, NamedTuple
 
-from oracle.results import ContractInfo, Counterexample, Depth, LayerInfo, Result, Run
+from oracle.results import ContractInfo, Counterexample, Depth, LayerInfo, Note, Result, Run
 from reports.words import state_of
 
 Key = tuple[str, str, str, str]
@@ -22,6 +22,11 @@ class Row(NamedTuple):
     role: Literal["quantity", "contract"]
     result: Result | None
     example: Counterexample | None
+
+    @property
+    def key(self) -> Key:
+        """Identity of the row: layer, branch, dtype, quantity."""
+        return (self.layer, self.branch, self.dtype, self.quantity)
 
     @property
     def state(self) -> str:
@@ -70,6 +75,16 @@ class Rows:
         for row in self.all:
             found.setdefault(row.layer, []).append(row)
         return {name: tuple(rows) for name, rows in found.items()}
+
+    def notes(self, layer: str) -> tuple[Note, ...]:
+        """What is worth telling of `layer` beside its rows."""
+        return tuple(note for note in self.run.notes if note.layer == layer)
+
+    @cached_property
+    def other_notes(self) -> tuple[Note, ...]:
+        """Notes on what is no layer of this run: a file, say, of which nothing could be judged."""
+        names = {info.name for info in self.layers}
+        return tuple(note for note in self.run.notes if note.layer not in names)
 
     def depths(self, layer: str) -> tuple[Depth, ...]:
         """What stands behind the verdict of `layer`, branch by branch and dtype by dtype."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import NamedTuple
 
-from oracle.results import LayerInfo
-from reports.findings import anchor
+from oracle.results import LayerInfo, Note
+from reports.findings import account, anchor
 from reports.matrix import href, layer_state, tone
 from reports.rows import Row, Rows
-from reports.words import FAILING, STATES, count, margin_text, share
+from reports.words import FAILING, LOADS, STATES, count, margin_order, margin_text, share
 
 TOP = 24
 """Of a table of counts this many entries are shown, the largest first."""
@@ -59,6 +59,9 @@ class Section(NamedTuple):
     cases: str
     counts: list[Counts]
     worst: str
+    notes: tuple[Note, ...]
+    reasons: list[str]
+    rejection: str
 
 
 def section(rows: Rows, info: LayerInfo) -> Section:
@@ -67,7 +70,7 @@ def section(rows: Rows, info: LayerInfo) -> Section:
     depths = rows.depths(info.name)
     state, word = layer_state(own)
     judged = [r for r in own if r.role == "quantity" and r.margin is not None]
-    worst = max(judged, key=lambda r: float("inf") if r.margin != r.margin else r.margin or 0.0, default=None)
+    worst = max(judged, key=lambda r: margin_order(r.margin), default=None)
     fields = (
         ("protocols", "protocols"),
         ("layouts", "memory layouts"),
@@ -88,6 +91,9 @@ def section(rows: Rows, info: LayerInfo) -> Section:
         _cases(sum(d.n_cases for d in depths), sum(d.n_distinct for d in depths), sum(d.n_discarded for d in depths)),
         [c for c in counts if c.entries],
         f"{margin_text(worst.margin)} in {worst.quantity}, {worst.branch} {worst.dtype}" if worst else "none",
+        rows.notes(info.name),
+        list(dict.fromkeys(r.result.message for r in own if r.state == "not-claimed" and r.result and r.result.message)),
+        next((account(r) for r in own if r.quantity == LOADS and r.state in FAILING), ""),
     )
 
 
@@ -120,6 +126,8 @@ def _contract(rows: Rows, name: str, group: list[Row]) -> ContractLine:
         where = ", ".join(f"{r.branch} {r.dtype}" for r in broken[:4]) + (f" and {len(broken) - 4} more" if len(broken) > 4 else "")
         failed = sum(r.result.n_failed for r in broken if r.result)
         return ContractLine(name, explanation, "broken", "f2", f"{where}: {failed:,} of {judged:,}", href(broken[0]))
+    # what is not claimed of a contract says nothing against the rest of it
+    group = [r for r in group if r.state != "not-claimed"] or group
     states = {r.state for r in group}
     if states == {"passed"}:
         return ContractLine(name, explanation, "holds", "m0", f"{judged:,}", "")

@@ -24,6 +24,11 @@ STATES = {
 }
 """State of a row -> the word a reader sees."""
 
+LOADS = "subject.loads"
+"""The contract that stands for a subject which could not be judged at all."""
+
+NOT_LOADED = "not loaded"
+
 FAILING = frozenset({"failed", "stale", "error"})
 
 REASONS = {
@@ -82,6 +87,18 @@ def margin_text(margin: float | None) -> str:
     if margin < 100:
         return f"{max(margin, 1.01):.3g} ×"
     return f"{margin:.0f} ×" if margin < 999.5 else f"{margin:.1e} ×"
+
+
+def margin_order(margin: float | None) -> float:
+    """What margins are sorted by: none below all, NaN above all."""
+    if margin is None:
+        return -1.0
+    return math.inf if math.isnan(margin) else margin
+
+
+def clip(text: str, width: int) -> str:
+    """`text` in at most `width` characters, what is beyond it cut off."""
+    return text if len(text) <= width else text[: max(width - 1, 0)].rstrip() + "…"
 
 
 def count(n: int, noun: str, plural: str | None = None) -> str:

@@ -36,6 +36,7 @@ ALIASES = {
     "empty-batch": ("empty",),
 }
 """Words that people use -> the ids they mean."""
+_ELSEWHERE = {i for ids in ALIASES.values() for i in ids}
 VALUES = {
     "nan": "cases with a NaN in them",
     "inf": "cases with an infinity in them",
@@ -76,7 +77,10 @@ EVERYTHING = Claims()
 
 
 def claims_of(spec: LayerSpec, words: Iterable[str]) -> Claims:
-    """`words` sorted by what they mean for `spec`. Raises ClaimError naming the words there are."""
+    """`words` sorted by what they mean for `spec`. Raises ClaimError naming the words there are.
+
+    A word for what other layers have (broadcasting, labels) means nothing here and is let pass: one list may serve many layers.
+    """
     from oracle.core.contracts import CONTRACTS
 
     groups = {
@@ -85,14 +89,16 @@ def claims_of(spec: LayerSpec, words: Iterable[str]) -> Claims:
         "dtypes": set(spec.dtypes),
         "values": set(VALUES),
     }
-    short = {name.partition(".")[2].lower(): name for name in spec.quantities}
+    known = {name.lower(): name for names in groups.values() for name in names}
+    for name in spec.quantities:
+        known.setdefault(name.partition(".")[2].lower(), name)
     found: dict[str, set[str]] = {kind: set() for kind in groups}
     given = tuple(dict.fromkeys(w.strip() for word in words for w in word.split(",") if w.strip()))
     for word in given:
-        folded = word.lower().replace(" ", "-").replace("_", "-")
-        ids = ALIASES.get(folded, (short.get(folded, folded if word not in spec.quantities else word),))
+        folded = "-".join(word.lower().replace("_", " ").split())
+        ids = ALIASES.get(folded, (known.get(folded, folded),))
         hits = [(kind, i) for i in ids for kind, names in groups.items() if i in names]
-        if not hits:
+        if not hits and not set(ids) <= _ELSEWHERE:
             raise ClaimError(_unknown(spec, word, groups))
         for kind, i in hits:
             found[kind].add(i)
@@ -113,15 +119,25 @@ def claimed(spec: LayerSpec, words: Sequence[str], forward_only: bool = False) -
     """
     claims = claims_of(spec, words)
     branches = tuple(b for b in spec.branches if b not in claims.branches)
-    if not branches or not set(spec.dtypes) - claims.dtypes:
+    if not branches or not set(spec.dtypes) - claims.dtypes or claims.rows >= _rows(spec, forward_only):
         raise ClaimError(f"not_claimed leaves nothing of {spec.name} to judge: it has the branches {', '.join(spec.branches)}.")
     changed = dataclasses.replace(spec, claims=claims, branches=branches)
     if "cotangent.honoured" in claims.rows:
         refusals = tuple(r for r in spec.refusals if r.id != "cotangent-of-another-shape")
         changed = dataclasses.replace(changed, cases=_with_ones(spec), refusals=refusals)
+    if "inputs.refused" in claims.rows:
+        changed = dataclasses.replace(changed, refusals=())
     if forward_only:
         changed = _without_gradients(changed)
     return changed
+
+
+def _rows(spec: LayerSpec, forward_only: bool) -> set[str]:
+    """Every row that a run of `spec` would have."""
+    from oracle.core.contracts import declared
+
+    asked = _without_gradients(spec) if forward_only else spec
+    return {*asked.quantities, *(name for branch in spec.branches for name in declared(asked, branch))}
 
 
 def _with_ones(spec: LayerSpec) -> _Drawing:
@@ -133,6 +149,7 @@ def _with_ones(spec: LayerSpec) -> _Drawing:
 
 
 def _without_gradients(spec: LayerSpec) -> LayerSpec:
+    # the cases keep their cotangents: the formula of the bounds has them in it
     return dataclasses.replace(
         spec,
         wrt=(),

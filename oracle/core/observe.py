@@ -24,6 +24,10 @@ class SubjectError(Exception):
     """The object does not follow its calling convention: what was called, and what came back."""
 
 
+class SubjectGone(Exception):  # noqa: N818 - it is no error of the judge's
+    """A remote subject that is not tried any more: its process died too often, or its time is up. The message says which."""
+
+
 class Runnable(Protocol):
     """What is asked of a subject; see `oracle.subjects`."""
 

@@ -56,6 +56,7 @@ class LayerSpec:
     claims: what the subject promises, where it does not promise everything; see `oracle.core.claims`.
     vacuous: contracts that its calling convention cannot break, so that they are not counted as kept.
     check_version: raised whenever the meaning of a row changes: its bound, its cases or its oracle.
+    function: runs in place of the expression where `torch` is no more than its name: a user's own torch function.
     """
 
     name: str
@@ -77,6 +78,7 @@ class LayerSpec:
     claims: Claims = EVERYTHING
     check_version: int = 1
     dtypes: tuple[str, ...] = field(default=("float64", "float32", "float16"))
+    function: Callable[..., Any] | None = None
 
     @cached_property
     def signature(self) -> Signature:

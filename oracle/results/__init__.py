@@ -3,7 +3,7 @@
 Imports nothing else of ours, and neither NumPy nor torch, so that a report can be made where neither is installed.
 """
 
-from oracle.results.codec import ResultsError, ResultsWriter, read_run
+from oracle.results.codec import ResultsError, ResultsWriter, assembled, read_run
 from oracle.results.model import (
     SCHEMA_VERSION,
     ArrayData,
@@ -44,6 +44,7 @@ __all__ = [
     "Run",
     "Settings",
     "Verdict",
+    "assembled",
     "read_run",
     "verdict",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TextIO
@@ -70,6 +70,11 @@ def read_run(path: Path) -> Run:
                 damaged += 1
     except OSError as error:
         raise ResultsError(f"cannot read {path}: {error.strerror}.") from error
+    return assembled(header, records, damaged)
+
+
+def assembled(header: Header, records: Sequence[Line], damaged: int = 0) -> Run:
+    """The records that follow `header` as a run, its parts summed."""
     footers = [r for r in records if isinstance(r, Footer)]
     return Run(
         header=header,

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import datetime
 import itertools
 import os
 import time
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from oracle.core.contracts import CONTRACTS, declared
 from oracle.core.spec import LayerSpec
-from oracle.results import ContractInfo, Counterexample, Environment, Expected, Footer, Header, LayerInfo, ResultsWriter, Settings
-from oracle.results.model import SCHEMA_VERSION, Depth, Result
+from oracle.results import Counterexample, Depth, Environment, Footer, Note, Result, ResultsWriter, Settings
+from oracle.results.model import Record
 from oracle.search import jobs
-from oracle.search.tally import GroupDepth, Tally, depths, results
-from oracle.specs import spec_named
+from oracle.search.declaration import dtypes_of, header, not_claimed, now, rejection
+from oracle.search.entrant import Entrant, Rejected
+from oracle.search.tally import Failure, GroupDepth, Tally, depths, results
 
 CHUNK = 1024
 """Cases of one job; a multiple of the sweep's block."""
@@ -33,62 +31,41 @@ IN_FLIGHT = 8
 Progress = Callable[[str, int], None]
 
 
-def campaign(settings: Settings, environment: Environment, command: str, path: Path, progress: Progress) -> None:
-    """Run `settings` and write the results to `path`; `progress(layer, n)` is called when n more cases of a layer are done.
+class Writer(Protocol):
+    """Whatever keeps records: a results file, or a list."""
 
-    Ctrl-C and a worker that dies leave everything found so far in the file, with a footer that says so. Raises ResultsError if
-    `path` cannot be written.
+    def write(self, record: Record) -> None: ...
+
+
+def campaign(
+    entrants: Sequence[Entrant],
+    settings: Settings,
+    environment: Environment,
+    command: str,
+    path: Path,
+    progress: Progress,
+    rejected: Sequence[Rejected] = (),
+    notes: Sequence[Note] = (),
+) -> None:
+    """Judge `entrants` and write the results to `path`; `progress(label, n)` is called when n more cases of one are done.
+
+    rejected: what could not be entered, for the record; so are `notes`. Ctrl-C and a worker that dies leave everything found so far in
+    the file, with a footer that says so. Raises ResultsError if `path` cannot be written.
     """
-    specs = [spec_named(name) for name in settings.layers]
     began = time.monotonic()
     outcome, message = "complete", ""
-    with ResultsWriter(path, _header(settings, environment, command, specs)) as writer:
+    with ResultsWriter(path, header(entrants, rejected, settings, environment, command)) as writer:
+        for record in (*[rejection(r) for r in rejected], *notes):
+            writer.write(record)
         try:
             with _pool(settings.workers) as pool:
-                for spec in specs:
-                    _judge_layer(spec, settings, pool, writer, progress)
+                for entrant in entrants:
+                    judge_entrant(entrant, settings, pool, writer, progress)
         except KeyboardInterrupt:
             outcome, message = "interrupted", "stopped by the user"
         except BrokenProcessPool:
             outcome, message = "failed", "a worker process died; its cases are not in this file"
-        writer.write(Footer(finished=_now(), seconds=time.monotonic() - began, outcome=outcome, message=message))  # type: ignore[arg-type]
-
-
-def _now() -> str:
-    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
-
-
-def _header(settings: Settings, environment: Environment, command: str, specs: list[LayerSpec]) -> Header:
-    contracts = {spec.name: {branch: declared(spec, branch) for branch in spec.branches} for spec in specs}
-    return Header(
-        schema_version=SCHEMA_VERSION,
-        run_id=uuid.uuid4().hex,
-        started=_now(),
-        command=command,
-        environment=environment,
-        settings=settings,
-        layers=tuple(
-            LayerInfo(
-                name=spec.name,
-                subject=f"{spec.layer.__module__}.{spec.layer.__qualname__}",
-                torch="\n".join(dict.fromkeys(spec.expression(branch) for branch in spec.branches)),
-                summary=spec.summary,
-                check_version=spec.check_version,
-                branches=spec.branches,
-                quantities=spec.quantities,
-                contracts=tuple(dict.fromkeys(c for ids in contracts[spec.name].values() for c in ids)),
-            )
-            for spec in specs
-        ),
-        contracts=tuple(ContractInfo(id=c.id, version=c.version, explanation=c.explanation) for c in CONTRACTS.values()),
-        expected=tuple(
-            Expected(layer=spec.name, branch=branch, dtype=dtype, quantity=quantity)
-            for spec in specs
-            for branch in spec.branches
-            for dtype in settings.dtypes
-            for quantity in (*spec.quantities, *contracts[spec.name][branch])
-        ),
-    )
+        writer.write(Footer(finished=now(), seconds=time.monotonic() - began, outcome=outcome, message=message))  # type: ignore[arg-type]
 
 
 @contextmanager
@@ -106,23 +83,27 @@ def _pool(workers: int) -> Iterator[Executor | None]:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-class _LayerRecord:
-    """What is known of one layer: counted, written in parts, and its first failing cases."""
+class _Record:
+    """What is known of one entrant: counted, written in parts, and its first failing cases."""
 
-    def __init__(self, spec: LayerSpec, settings: Settings, writer: ResultsWriter) -> None:
-        self._spec, self._settings, self._writer = spec, settings, writer
-        self._part = Tally(spec)
+    def __init__(self, entrant: Entrant, spec: LayerSpec, settings: Settings, writer: Writer) -> None:
+        self._entrant, self._spec, self._settings, self._writer = entrant, spec, settings, writer
+        self._part = Tally(spec, entrant.label)
         self._known: dict[tuple[str, str], GroupDepth] = {}
         self._flushed = time.monotonic()
-        self.failures: dict[tuple[str, str, str], int] = {}
+        self._given_up = ""
+        self.failures: dict[tuple[str, str, str], Failure] = {}
 
     def add(self, part: Tally) -> None:
         """Count a part; a row that fails for the first time has its case written at once."""
         self._part.merge(part)
         for key, failure in part.failures.items():
-            if key not in self.failures or failure.case < self.failures[key]:
-                self.failures[key] = failure.case
-                self._write_raw(key, failure.case)
+            if key not in self.failures or failure.case < self.failures[key].case:
+                self.failures[key] = failure
+                self._write_raw(key, failure)
+        if part.given_up and not self._given_up:
+            self._given_up = part.given_up
+            self._writer.write(Note(layer=self._entrant.label, title="given up", text=part.given_up))
         if time.monotonic() - self._flushed > FLUSH_SECONDS:
             self.flush()
 
@@ -131,25 +112,42 @@ class _LayerRecord:
         rows: list[Result | Depth] = [*results(self._part, self._spec), *depths(self._part, self._known)]
         for row in rows:
             self._writer.write(row)
-        self._part = Tally(self._spec)
+        self._part = Tally(self._spec, self._entrant.label)
         self._flushed = time.monotonic()
 
-    def _write_raw(self, key: tuple[str, str, str], index: int) -> None:
-        finding = self._part.failures[key].finding
-        self._writer.write(jobs.raw_counterexample(self._spec, self._settings.seed, self._settings.dtypes, index, key, finding))
+    def leads(self) -> list[tuple[tuple[str, str, str], int]]:
+        """Of the rows that fail in the same way the first one: that is made small, and stands for the others."""
+        order = {name: i for i, name in enumerate((*self._spec.branches, *self._settings.dtypes))}
+        found: dict[tuple[str, str], tuple[tuple[str, str, str], int]] = {}
+        for key, failure in sorted(self.failures.items(), key=lambda item: (order[item[0][0]], order[item[0][1]], item[0][2])):
+            found.setdefault((key[2], failure.finding.reason), (key, failure.case))
+        return list(found.values())
+
+    def _write_raw(self, key: tuple[str, str, str], failure: Failure) -> None:
+        raw = jobs.raw_counterexample(self._entrant, self._settings.seed, self._dtypes, failure.case, key, failure.finding)
+        self._writer.write(raw)
+
+    @property
+    def _dtypes(self) -> tuple[str, ...]:
+        return dtypes_of(self._spec, self._settings)
 
 
-def _judge_layer(spec: LayerSpec, settings: Settings, pool: Executor | None, writer: ResultsWriter, progress: Progress) -> None:
-    record = _LayerRecord(spec, settings, writer)
+def judge_entrant(entrant: Entrant, settings: Settings, pool: Executor | None, writer: Writer, progress: Progress) -> None:
+    """Judge one entrant and write what is found to `writer`; without a `pool` in this process."""
+    spec = entrant.judged_by()
+    dtypes = dtypes_of(spec, settings)
+    record = _Record(entrant, spec, settings, writer)
+    for row in not_claimed(entrant, settings):
+        writer.write(row)
     starts = range(0, settings.examples, CHUNK)
-    chunks = [(spec.name, settings.seed, settings.dtypes, start, min(start + CHUNK, settings.examples)) for start in starts]
+    chunks = [(entrant, settings.seed, dtypes, start, min(start + CHUNK, settings.examples)) for start in starts]
     try:
         for chunk, part in _run(pool, jobs.sweep_chunk, chunks):
             record.add(part)
-            progress(spec.name, chunk[4] - chunk[3])
+            progress(entrant.label, chunk[4] - chunk[3])
     finally:
         record.flush()
-    wanted = [(spec.name, settings.seed, settings.dtypes, index, key) for key, index in sorted(record.failures.items())]
+    wanted = [(entrant, settings.seed, dtypes, index, key) for key, index in record.leads()]
     for _, counterexample in _run(pool, jobs.minimised, wanted):
         if isinstance(counterexample, Counterexample):
             writer.write(counterexample)

@@ -5,6 +5,7 @@ torch is imported inside the functions: the parent process, which only hands out
 
 from __future__ import annotations
 
+import shlex
 import signal
 from collections.abc import Sequence
 
@@ -12,14 +13,15 @@ import numpy as np
 
 from oracle.core.case import Case
 from oracle.core.evaluation import Finding
-from oracle.core.observe import observe, watching
+from oracle.core.observe import Judged, SubjectGone, observe, watching
 from oracle.core.spec import LayerSpec
 from oracle.core.stored import stored_case
 from oracle.results.model import ComparisonData, Counterexample
+from oracle.search.entrant import Entrant, assignment
 from oracle.search.numbered import case_at
 from oracle.search.tally import Tally
-from oracle.specs import spec_named
-from oracle.subjects import subject_of
+from oracle.subjects.conventions import ConventionError
+from oracle.subjects.loading import LoadError
 
 Key = tuple[str, str, str]
 
@@ -29,12 +31,17 @@ def prepare() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def sweep_chunk(name: str, seed: int, dtypes: Sequence[str], start: int, stop: int) -> Tally:
-    """Judge our own layer `name` on the cases start .. stop - 1."""
+def sweep_chunk(entrant: Entrant, seed: int, dtypes: Sequence[str], start: int, stop: int) -> Tally:
+    """Judge `entrant` on the cases start .. stop - 1."""
     from oracle.search.sweep import sweep
 
-    spec = spec_named(name)
-    return sweep(spec, subject_of(spec), seed, dtypes, start, stop)
+    try:
+        _, spec, subject = assignment(entrant)
+    except (LoadError, ConventionError, SubjectGone) as error:
+        tally = Tally(entrant.judged_by(), entrant.label)
+        tally.given_up = str(error)
+        return tally
+    return sweep(spec, subject, seed, dtypes, start, stop, entrant.label)
 
 
 def counterexample_id(layer: str, key: Key, seed: int) -> str:
@@ -43,62 +50,69 @@ def counterexample_id(layer: str, key: Key, seed: int) -> str:
     return f"{layer}-{branch}-{dtype}-{name}-s{seed}"
 
 
-def raw_counterexample(spec: LayerSpec, seed: int, dtypes: Sequence[str], index: int, key: Key, finding: Finding) -> Counterexample:
+def raw_counterexample(entrant: Entrant, seed: int, dtypes: Sequence[str], index: int, key: Key, finding: Finding) -> Counterexample:
     """The failing case as it was drawn, before it is made smaller. Needs no torch."""
     found = finding.comparison
-    return _counterexample(
-        spec,
-        seed,
-        index,
-        key,
-        finding,
-        case_at(spec, seed, dtypes, index),
-        ComparisonData(reason=finding.reason, message=finding.message, margin=None if found is None else found.margin),
-    )
+    told = ComparisonData(reason=finding.reason, message=finding.message, margin=None if found is None else found.margin)
+    return _counterexample(entrant, seed, index, key, finding, case_at(entrant.judged_by(), seed, dtypes, index), told)
 
 
-def minimised(name: str, seed: int, dtypes: Sequence[str], index: int, key: Key) -> Counterexample | None:
-    """The failing case `index` made small, explained, and with code that shows it; None if it does not fail when run again."""
+def minimised(entrant: Entrant, seed: int, dtypes: Sequence[str], index: int, key: Key) -> Counterexample | None:
+    """The failing case `index` made small and explained, with its cause and code that shows it.
+
+    None if it does not fail when run again, or if the subject did not survive it: then it is left as it is.
+    """
+    from oracle.search.explain import explained
+
+    try:
+        _, spec, subject = assignment(entrant)
+        case = case_at(spec, seed, dtypes, index)
+        finding = _finding(spec, subject, case, key[2])
+        if finding is None or finding.reason == "died":
+            return None
+        raw = _counterexample(entrant, seed, index, key, finding, case, explained(spec, subject, case, finding))
+        return raw.model_copy(update=_readable(spec, subject, case, finding, key, seed))
+    except (LoadError, ConventionError, SubjectGone):
+        return None
+
+
+def _readable(spec: LayerSpec, subject: Judged, case: Case, finding: Finding, key: Key, seed: int) -> dict[str, object]:
+    """The smallest case, what is seen in it, its cause, and code that shows it."""
+    from oracle.search.diagnose import diagnose
     from oracle.search.explain import explained, snippet
     from oracle.search.minimise import Minimiser
 
-    spec = spec_named(name)
-    subject = subject_of(spec)
-    case = case_at(spec, seed, dtypes, index)
-    finding = _finding(spec, case, key[2])
-    if finding is None:
-        return None
     search = Minimiser(spec, subject, finding.key)
     small = search.smaller(case)
     with np.errstate(all="ignore"):
         small_finding = search.finding(small) or finding
-    raw = _counterexample(spec, seed, index, key, finding, case, explained(spec, subject, case, finding))
     with watching():
         evaluation = observe(subject, small).evaluation
     answers = dict(zip(spec.quantities, evaluation.outputs + evaluation.grads, strict=False))
-    return raw.model_copy(
-        update={
-            "minimised": stored_case(small),
-            "minimised_comparison": explained(spec, subject, small, small_finding),
-            "snippet": snippet(spec, small, small_finding, answers),
-        }
-    )
+    cause = diagnose(spec, subject, finding.key, key[0], key[1], case, seed)
+    return {
+        "minimised": stored_case(small),
+        "minimised_comparison": explained(spec, subject, small, small_finding),
+        "snippet": snippet(spec, small, small_finding, answers),
+        "diagnosis": None if cause is None else cause.sentence,
+    }
 
 
-def _finding(spec: LayerSpec, case: Case, name: str) -> Finding | None:
+def _finding(spec: LayerSpec, subject: Judged, case: Case, name: str) -> Finding | None:
     from oracle.core.judge import judge
 
-    return next((f for f in judge(spec, subject_of(spec), case, measure=True).findings if f.name == name), None)
+    return next((f for f in judge(spec, subject, case, measure=True).findings if f.name == name), None)
 
 
 def _counterexample(
-    spec: LayerSpec, seed: int, index: int, key: Key, finding: Finding, case: Case, comparison: ComparisonData
+    entrant: Entrant, seed: int, index: int, key: Key, finding: Finding, case: Case, comparison: ComparisonData
 ) -> Counterexample:
     branch, dtype, name = key
-    identity = counterexample_id(spec.name, key, seed)
+    identity = counterexample_id(entrant.label, key, seed)
+    where = "" if entrant.target is None else f" --target {shlex.quote(entrant.target.text)}"
     return Counterexample(
         id=identity,
-        layer=spec.name,
+        layer=entrant.label,
         branch=branch,
         dtype=dtype,
         quantity=name,
@@ -107,5 +121,5 @@ def _counterexample(
         index=index,
         case=stored_case(case),
         comparison=comparison,
-        replay=f"gradconform replay {identity}",
+        replay=f"gradconform replay {shlex.quote(identity)}{where}",
     )

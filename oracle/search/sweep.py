@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from oracle.core import torch_side
+from oracle.core.case import Case
 from oracle.core.judge import decide
-from oracle.core.observe import Judged, observations, watching
+from oracle.core.observe import Judged, Observation, SubjectGone, observations, watching
 from oracle.core.spec import LayerSpec
 from oracle.search.numbered import blocks
 from oracle.search.tally import Tally
@@ -16,16 +17,49 @@ MEASURED = 16
 ALL_MEASURED = 512
 
 
-def sweep(spec: LayerSpec, subject: Judged, seed: int, dtypes: Sequence[str], start: int, stop: int) -> Tally:
-    """Judge the cases start .. stop - 1 and count what came of them."""
-    tally = Tally(spec)
+def sweep(spec: LayerSpec, subject: Judged, seed: int, dtypes: Sequence[str], start: int, stop: int, layer: str = "") -> Tally:
+    """Judge the cases start .. stop - 1 and count what came of them, under the name `layer`.
+
+    A subject that is given up ends the sweep: what was judged by then counts, and `Tally.given_up` says why.
+    """
+    tally = Tally(spec, layer)
     with watching():
-        for block in blocks(spec, seed, dtypes, start, stop):
+        for drawn in blocks(spec, seed, dtypes, start, stop):
+            block = _claimed(spec, tally, drawn)
             # one side after the other over a whole block: both libraries run faster from a warm cache
             answers = observations(subject, [case for _, case in block])
             expected = [torch_side.evaluate(spec, case) for _, case in block]
-            seen = list(answers)
-            for (index, case), answer, observation in zip(block, expected, seen, strict=True):
-                measured = index < ALL_MEASURED or index % MEASURED == 0
-                tally.add(index, case, decide(spec, subject, case, answer, observation, measured), measured)
+            seen = _until_gone(answers, tally)
+            try:
+                for (index, case), answer, observation in zip(block, expected, seen, strict=False):
+                    measured = index < ALL_MEASURED or index % MEASURED == 0
+                    tally.add(index, case, decide(spec, subject, case, answer, observation, measured), measured)
+            except SubjectGone as gone:
+                tally.given_up = str(gone)
+            if tally.given_up:
+                break
     return tally
+
+
+def _claimed(spec: LayerSpec, tally: Tally, drawn: list[tuple[int, Case]]) -> list[tuple[int, Case]]:
+    """The cases that the subject's claims cover; the others are counted as left out."""
+    if not spec.claims.values:
+        return drawn
+    kept = []
+    for index, case in drawn:
+        why = spec.claims.leave_out(case)
+        if why is None:
+            kept.append((index, case))
+        else:
+            tally.leave_out(case, why)
+    return kept
+
+
+def _until_gone(answers: Iterator[Observation], tally: Tally) -> list[Observation]:
+    seen = []
+    try:
+        for observation in answers:
+            seen.append(observation)
+    except SubjectGone as gone:
+        tally.given_up = str(gone)
+    return seen

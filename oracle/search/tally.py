@@ -65,6 +65,7 @@ class Tally:
         self.depths: defaultdict[Group, GroupDepth] = defaultdict(GroupDepth)
         self.failures: dict[tuple[str, str, str], Failure] = {}
         self.discards: Counter[str] = Counter()
+        self.given_up = ""
 
     def add(self, index: int, case: Case, judgement: Judgement, examined: bool) -> None:
         """Count one judgement."""
@@ -108,6 +109,7 @@ class Tally:
         """Add the counts of `other`."""
         self.handled += other.handled
         self.discards += other.discards
+        self.given_up = self.given_up or other.given_up
         for key, row in other.rows.items():
             mine = self.rows[key]
             for name in ("n_failed", "n_inconclusive", "n_elements", "n_undetermined"):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from types import ModuleType
 
 import pytest
+import subject_runs
 
 from oracle.results import (
     SCHEMA_VERSION,
@@ -162,7 +163,7 @@ def case(layer: str, branch: str, dtype: str = "float64", **changes: object) -> 
         "layout": "C",
         "inputs": {"x": array([1.0, -0.0, 0.1, float("nan"), float("inf"), 2.5], (2, 3), dtype)},
         "params": {"W": array([float(i) / 7 for i in range(300)], (3, 100), dtype), "b": array([], (0,), dtype)},
-        "cotangents": {"dout": array([0.5], (), dtype)},
+        "cotangents": {"out": array([0.5], (), dtype)},
         "config": {"axis": -1, "keepdims": True, "reduction": "mean"},
         "dims": {"x": ("N", 3)},
     }
@@ -259,33 +260,27 @@ HOSTILE = (
 )
 
 
-def hostile() -> Run:
-    """A run in which every field that takes any text holds the worst text there is."""
+def poisoned(run: Run) -> Run:
+    """`run`, in which every field that takes any text holds the worst text there is."""
+    kept = ("kind", "dtype", "data", "status", "role", "outcome", "worst_outcome")
+    arrays, counts = ("inputs", "params", "cotangents", "config", "dims"), ("boundaries", "protocols", "layouts", "profiles", "shapes")
 
     def poison(value: object, name: str = "") -> object:
-        kept = ("kind", "dtype", "data", "status", "role", "outcome", "worst_outcome")
         if isinstance(value, dict):
-            open_keys = name in (
-                "inputs",
-                "params",
-                "cotangents",
-                "config",
-                "dims",
-                "boundaries",
-                "protocols",
-                "layouts",
-                "profiles",
-                "shapes",
-            )
-            return {(k[:44] + HOSTILE if open_keys else k): poison(v, k) for k, v in value.items()}
+            return {(k[:44] + HOSTILE if name in arrays + counts else k): poison(v, k) for k, v in value.items()}
         if isinstance(value, list | tuple):
             return [poison(v, name) for v in value]
         return value[:44] + HOSTILE if isinstance(value, str) and name not in kept and name != "dtypes" else value
 
-    return Run.model_validate(poison(diverging().model_dump()))
+    return Run.model_validate(poison(run.model_dump()))
 
 
-MAKERS: dict[str, Callable[[], Run]] = {"passing": passing, "diverging": diverging, "interrupted": interrupted, "hostile": hostile}
+MAKERS: dict[str, Callable[[], Run]] = {
+    "passing": passing,
+    "diverging": diverging,
+    "interrupted": interrupted,
+    "hostile": lambda: poisoned(diverging()),
+}
 
 
 @pytest.fixture(scope="session")
@@ -298,3 +293,15 @@ def runs() -> dict[str, Run]:
 def make() -> ModuleType:
     """This module, for tests that build runs of their own."""
     return sys.modules[__name__]
+
+
+@pytest.fixture(scope="session")
+def checked(make: ModuleType) -> Run:
+    """A run of subjects: one conforms, one has no gradients, one diverges, one cannot be loaded."""
+    return subject_runs.checked(make)
+
+
+@pytest.fixture(scope="session")
+def poisoned_check(make: ModuleType) -> Run:
+    """The same with the worst text there is in every field."""
+    return poisoned(subject_runs.checked(make))

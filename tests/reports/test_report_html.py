@@ -74,11 +74,17 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def pages(runs: dict[str, Run]) -> dict[str, Page]:
-    return {name: Page(render_html(run)) for name, run in runs.items()}
+def pages(every: dict[str, Run]) -> dict[str, Page]:
+    return {name: Page(render_html(run)) for name, run in every.items()}
 
 
-@pytest.mark.parametrize("name", ["passing", "diverging", "interrupted", "hostile"])
+@pytest.fixture(scope="module")
+def every(runs: dict[str, Run], checked: Run, poisoned_check: Run) -> dict[str, Run]:
+    """The runs, and those of subjects."""
+    return {**runs, "checked": checked, "poisoned": poisoned_check}
+
+
+@pytest.mark.parametrize("name", ["passing", "diverging", "interrupted", "hostile", "checked", "poisoned"])
 class TestEveryPage:
     def test_only_the_templates_make_tags_and_attributes(self, pages: dict[str, Page], name: str) -> None:
         assert pages[name].tags <= TAGS
@@ -112,12 +118,12 @@ class TestEveryPage:
         assert len(page.ids) == len(set(page.ids))
         assert {link[1:] for link in page.links} <= set(page.ids)
 
-    def test_stays_small(self, runs: dict[str, Run], name: str) -> None:
-        assert len(render_html(runs[name]).encode()) < 500_000
+    def test_stays_small(self, every: dict[str, Run], name: str) -> None:
+        assert len(render_html(every[name]).encode()) < 500_000
 
-    def test_opens_with_the_verdict_in_the_words_of_verdict(self, runs: dict[str, Run], pages: dict[str, Page], name: str) -> None:
-        said = verdict(runs[name])
-        if name != "hostile":
+    def test_opens_with_the_verdict_in_the_words_of_verdict(self, every: dict[str, Run], pages: dict[str, Page], name: str) -> None:
+        said = verdict(every[name])
+        if name not in ("hostile", "poisoned"):
             assert pages[name].words.index(said.outcome.capitalize()) < pages[name].words.index(said.sentence) < 400
 
 
@@ -239,7 +245,7 @@ def test_a_failed_write_leaves_the_old_page_and_no_partial_file(
     def fail(*_: object) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr(html.os, "replace", fail)
+    monkeypatch.setattr(os, "replace", fail)
     with pytest.raises(OSError, match="disk full"):
         write_html(runs["passing"], path)
     assert os.listdir(tmp_path) == ["report.html"] and path.read_text() == "old"

@@ -131,7 +131,7 @@ def test_rows_of_an_array_are_labelled_with_their_leading_indexes(make: ModuleTy
     assert shown.rows[2] == ("[1, 0]", ["6.0", "7.0", "8.0"])
 
 
-@pytest.mark.parametrize("module", ["reports", "reports.html", "reports.summary"])
+@pytest.mark.parametrize("module", ["reports", *sorted({where.partition(":")[0] for where in reports.REPORTERS.values()})])
 def test_importing_loads_neither_numpy_nor_torch_nor_any_other_room(module: str) -> None:
     code = (
         f"import sys, {module}; "
@@ -144,5 +144,5 @@ def test_importing_loads_neither_numpy_nor_torch_nor_any_other_room(module: str)
 
 def test_every_registered_reporter_can_be_loaded() -> None:
     assert all(callable(reports.reporter(name)) for name in reports.REPORTERS)
-    with pytest.raises(ValueError, match="there are: html, summary"):
+    with pytest.raises(ValueError, match="there are: check, csv, grades, html, json, summary, table"):
         reports.reporter("pdf")

@@ -14,6 +14,7 @@ from oracle.results import ResultsError, Run, Settings, read_run, verdict
 from oracle.search import campaign as module
 from oracle.search import jobs
 from oracle.search.campaign import campaign
+from oracle.search.entrant import own
 from oracle.search.environment import environment
 from oracle.search.tally import Tally
 from oracle.subjects import subject_of
@@ -30,7 +31,8 @@ def settings(**changes: Any) -> Settings:
 
 
 def done(path: Path, progress: Callable[[str, int], None] = _nothing, **changes: Any) -> Run:
-    campaign(settings(**changes), environment(), "test", path, progress)
+    asked = settings(**changes)
+    campaign(own(asked.layers), asked, environment(), "test", path, progress)
     return read_run(path)
 
 

@@ -14,6 +14,7 @@ from oracle.core.case import Case
 from oracle.core.judge import judge
 from oracle.core.stored import restored_case
 from oracle.search import jobs
+from oracle.search.entrant import Assignment, Entrant, hold
 from oracle.search.minimise import Minimiser
 from oracle.search.numbered import cases
 from oracle.search.replay import replayed
@@ -106,7 +107,7 @@ def test_the_budget_is_kept_and_no_passing_case_returned(budget: int, monkeypatc
     ((_, case),) = _failing("Affine", 1)
     search = Minimiser(spec, subject_of(spec, DbHalved), ("backward.db", "value"), budget)
     spent = []
-    monkeypatch.setattr("oracle.search.minimise.judge", lambda *given, **named: spent.append(1) or judge(*given, **named))
+    monkeypatch.setattr("oracle.search.minimise.minimiser.judge", lambda *given, **named: spent.append(1) or judge(*given, **named))
     small = search.smaller(case)
     assert len(spent) <= budget
     monkeypatch.undo()
@@ -137,12 +138,12 @@ def test_a_fault_of_a_layout_keeps_its_layout() -> None:
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_the_stored_counterexample_runs_without_us(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_stored_counterexample_runs_without_us(name: str, tmp_path: Path) -> None:
     layer, row, _ = FAULTS[name]
     spec = spec_named(name)
-    monkeypatch.setattr(jobs, "subject_of", lambda spec: subject_of(spec, layer))
     ((index, case),) = _failing(name, 1)
-    found = jobs.minimised(name, 2, DTYPES, index, (case.branch, case.dtype, row))
+    wrong = Assignment(Entrant(name, name), spec, subject_of(spec, layer))
+    found = jobs.minimised(hold(wrong).entrant, 2, DTYPES, index, (case.branch, case.dtype, row))
     assert found is not None and found.minimised is not None and found.minimised_comparison is not None
     assert found.minimised_comparison.margin is not None and found.minimised_comparison.margin > 1
     small = restored_case(found.minimised)
@@ -157,11 +158,12 @@ def test_the_stored_counterexample_runs_without_us(name: str, monkeypatch: pytes
     assert f"layer  {row}:" in done.stdout
     shown = {line.split(":")[0]: line.split(":", 1)[1].strip() for line in done.stdout.splitlines() if ":" in line}
     assert shown[f"layer  {row}"] != shown[f"torch  {row}"]
-    monkeypatch.setattr("oracle.search.replay.subject_of", lambda spec: subject_of(spec, layer))
-    assert not replayed(found).holds and not replayed(found, raw=True).holds
-    monkeypatch.undo()
+    hold(wrong)
+    assert not replayed(found).holds
+    hold(wrong)
+    assert not replayed(found, raw=True).holds
     assert replayed(found).holds, "our own layer is right"
 
 
 def test_a_counterexample_that_passes_when_run_again_is_none() -> None:
-    assert jobs.minimised("Relu", 2, DTYPES, 0, ("matrix", "float64", "backward.dx")) is None
+    assert jobs.minimised(Entrant("Relu", "Relu"), 2, DTYPES, 0, ("matrix", "float64", "backward.dx")) is None

@@ -167,7 +167,7 @@ def _masked_fill(input: Any, mask: Any, value: Any) -> Tracked:
 RULES.update({"cat": _cat, "stack": _stack, "where": _where, "masked_fill": _masked_fill})
 
 
-def _comparison(compare: Any, strict: bool) -> Callable[[Any, Any], Mask]:
+def _comparison(compare: Any) -> Callable[[Any, Any], Mask]:
     def rule(input: Any, other: Any) -> Mask:
         p = precision_of(input, other)
         a, b = ball_of(input, p), ball_of(other, p)
@@ -180,12 +180,12 @@ def _comparison(compare: Any, strict: bool) -> Callable[[Any, Any], Mask]:
 
 
 RULES.update(
-    gt=_comparison(np.greater, True),
-    ge=_comparison(np.greater_equal, False),
-    lt=_comparison(np.less, True),
-    le=_comparison(np.less_equal, False),
-    eq=_comparison(np.equal, False),
-    ne=_comparison(np.not_equal, True),
+    gt=_comparison(np.greater),
+    ge=_comparison(np.greater_equal),
+    lt=_comparison(np.less),
+    le=_comparison(np.less_equal),
+    eq=_comparison(np.equal),
+    ne=_comparison(np.not_equal),
 )
 
 

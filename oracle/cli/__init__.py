@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import json
-import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
-if TYPE_CHECKING:
-    from oracle.results import Run
-
-BUILD = Path("reports") / "_build"
-RESULTS = "results.jsonl"
-PAGE = "index.html"
-DTYPES = ("float64", "float32", "float16")
-USAGE = 2
-EXIT_CODES = "Exit codes: 0 conforms, 1 diverges, 2 wrong usage, 3 incomplete (interrupted, killed, or less judged than declared)."
+from oracle.cli.check import check
+from oracle.cli.shared import (
+    BUILD,
+    DTYPES,
+    EXIT_CODES,
+    PAGE,
+    RESULTS,
+    command_line,
+    need_torch,
+    print_with,
+    processors,
+    progress_bar,
+    read,
+    search_options,
+    usage,
+    write_page,
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
@@ -32,6 +38,7 @@ def main() -> None:
     \b
     gradconform run                    judge all reference layers, write reports/_build/index.html
     gradconform run Relu Affine        only these
+    gradconform check layers.py        judge layers of your own: a file, a notebook or a module
     gradconform list                   what there is, and against what it is judged
     gradconform replay ID              run a counterexample of the last report again
     """
@@ -39,19 +46,7 @@ def main() -> None:
 
 @main.command(epilog=EXIT_CODES)
 @click.argument("layers", nargs=-1, metavar="[LAYER]...")
-@click.option("--examples", type=click.IntRange(1, 100_000_000), default=2_000, show_default=True, help="Cases per layer.")
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="The same seed draws the same cases.")
-@click.option(
-    "--dtype",
-    "dtypes",
-    multiple=True,
-    type=click.Choice(DTYPES),
-    help="May be given more than once.  [default: float64, float32]",
-)
-@click.option("--workers", type=click.IntRange(1, 256), default=None, help="Processes.  [default: one per processor]")
-@click.option(
-    "--out", type=click.Path(file_okay=False, path_type=Path), default=BUILD, show_default=True, help="Folder for results and report."
-)
+@search_options
 def run(layers: tuple[str, ...], examples: int, seed: int, dtypes: tuple[str, ...], workers: int | None, out: Path) -> None:
     """Judge reference layers against PyTorch and write a conformance report.
 
@@ -62,9 +57,10 @@ def run(layers: tuple[str, ...], examples: int, seed: int, dtypes: tuple[str, ..
     gradconform run --examples 100000          a thorough run
     gradconform run Relu --dtype float32       one layer, one dtype
     """
-    _need_torch()
+    need_torch()
     from oracle.results import ResultsError, Settings, verdict
     from oracle.search.campaign import campaign
+    from oracle.search.entrant import own
     from oracle.search.environment import environment
 
     settings = Settings(
@@ -72,18 +68,17 @@ def run(layers: tuple[str, ...], examples: int, seed: int, dtypes: tuple[str, ..
         examples=examples,
         seed=seed,
         dtypes=tuple(dict.fromkeys(dtypes)) or DTYPES[:2],
-        workers=workers or _processors(),
+        workers=workers or processors(),
     )
     path = out / RESULTS
-    command = shlex.join(["gradconform", *sys.argv[1:]])
     try:
-        with _progress_bar(settings.layers, examples) as advance:
-            campaign(settings, environment(), command, path, advance)
-        found = _read(path)
-        page = _write_page(found, out / PAGE)
+        with progress_bar(settings.layers, examples) as advance:
+            campaign(own(settings.layers), settings, environment(), command_line(), path, advance)
+        found = read(path)
+        page = write_page(found, out / PAGE)
     except ResultsError as error:
-        raise _usage(str(error)) from error
-    _print_summary(found)
+        raise usage(str(error)) from error
+    print_with("summary", found)
     click.echo(f"\nReport:  {page}\nResults: {path}")
     sys.exit(verdict(found).exit_code)
 
@@ -127,30 +122,38 @@ def list_(as_json: bool) -> None:
     help="Where to look an ID up.",
 )
 @click.option("--raw", is_flag=True, help="The case as it was drawn, not the minimised one.")
-def replay(what: str, results: Path, raw: bool) -> None:
+@click.option("--target", help="Where the layer of your own is now; code is never loaded from where a results file says.")
+def replay(what: str, results: Path, raw: bool, target: str | None) -> None:
     """Judge stored counterexamples again with the code as it is now.
 
     FILE is a results file: all its counterexamples are run. ID names one of them, as the report shows it.
     """
-    _need_torch()
+    need_torch()
     from oracle.results import ResultsError
     from oracle.search.replay import replayed
+    from oracle.subjects.target import TargetError, parse_target
+
+    try:
+        where = None if target is None else parse_target(target)
+    except TargetError as error:
+        raise usage(f"--target: {error}") from error
 
     path = Path(what)
     by_file = path.is_file()
     try:
-        run = _read(path if by_file else results)
+        run = read(path if by_file else results)
     except ResultsError as error:
-        raise _usage(f"{what!r} is no results file, and as an ID it cannot be looked up: {error}" if not by_file else str(error)) from error
+        raise usage(f"{what!r} is no results file, and as an ID it cannot be looked up: {error}" if not by_file else str(error)) from error
     chosen = [c for c in run.counterexamples if by_file or c.id == what]
     if not chosen and not by_file:
         known = "\n".join(f"  {c.id}" for c in run.counterexamples[:20]) or "  (none)"
-        raise _usage(f"{results} has no counterexample {what!r}. It has:\n{known}")
+        raise usage(f"{results} has no counterexample {what!r}. It has:\n{known}")
     if not chosen:
         click.echo("No counterexamples in this file: nothing to replay.")
     failing = 0
+    layers = {layer.name: layer for layer in run.header.layers}
     for counterexample in chosen:
-        answer = replayed(counterexample, raw)
+        answer = replayed(counterexample, layers.get(counterexample.layer), where, raw)
         failing += not answer.holds
         click.echo(f"{'holds   ' if answer.holds else 'DIVERGES'}  {counterexample.id}")
         for line in answer.lines:
@@ -166,30 +169,13 @@ def report(results: Path, out: Path | None) -> None:
     from oracle.results import ResultsError, verdict
 
     try:
-        found = _read(results)
-        page = _write_page(found, out or results.with_name(PAGE))
+        found = read(results)
+        page = write_page(found, out or results.with_name(PAGE))
     except ResultsError as error:
-        raise _usage(str(error)) from error
-    _print_summary(found)
+        raise usage(str(error)) from error
+    print_with("summary", found)
     click.echo(f"\nReport:  {page}")
     sys.exit(verdict(found).exit_code)
-
-
-class _UsageError(click.ClickException):
-    """Something the user can set right; the message says what."""
-
-    exit_code = USAGE
-
-
-def _usage(message: str) -> _UsageError:
-    return _UsageError(message)
-
-
-def _need_torch() -> None:
-    from importlib.util import find_spec
-
-    if find_spec("torch") is None:
-        raise _usage('this command needs PyTorch, which is not installed. Install it with: pip install "gradconform[torch]"')
 
 
 def _layer_names(layers: tuple[str, ...]) -> tuple[str, ...]:
@@ -198,42 +184,7 @@ def _layer_names(layers: tuple[str, ...]) -> tuple[str, ...]:
     try:
         return tuple(dict.fromkeys(spec_named(name).name for name in layers)) or tuple(all_specs())
     except UnknownLayerError as error:
-        raise _usage(str(error)) from error
+        raise usage(str(error)) from error
 
 
-def _processors() -> int:
-    import os
-
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _read(path: Path) -> Run:
-    from oracle.results import read_run
-
-    return read_run(path)
-
-
-def _write_page(found: Run, path: Path) -> Path:
-    from oracle.results import ResultsError
-    from reports import reporter
-
-    try:
-        written: Path = reporter("html")(found, path)
-    except OSError as error:
-        raise ResultsError(f"cannot write the report to {path}: {error.strerror or error}. Choose another place with --out.") from error
-    return written
-
-
-def _print_summary(found: Run) -> None:
-    from rich.console import Console
-
-    from reports import reporter
-
-    reporter("summary")(found, Console(highlight=False))
-
-
-def _progress_bar(layers: tuple[str, ...], examples: int) -> Any:
-    """A bar over all layers with rate and time left on a terminal; a line per finished layer elsewhere."""
-    from oracle.progress import progress_bar
-
-    return progress_bar(layers, examples)
+main.add_command(check)

@@ -1,0 +1,207 @@
+"""`gradconform check`: judge layers of the user's own."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from oracle.cli.shared import (
+    DTYPES,
+    EXIT_CODES,
+    PAGE,
+    RESULTS,
+    command_line,
+    need_torch,
+    print_with,
+    processors,
+    progress_bar,
+    read,
+    search_options,
+    usage,
+    write_page,
+)
+
+if TYPE_CHECKING:
+    from oracle.results import Run
+    from oracle.search.introduce import Introduced, Request
+
+CSV = "subjects.csv"
+
+
+@click.command(epilog=EXIT_CODES)
+@click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
+@click.option("--as", "like", metavar="SPEC", help="Judge it as this layer, whatever its name: see `gradconform list`.")
+@click.option("--convention", metavar="NAME", help="How it is called, where that is not found out: see docs/conventions.md.")
+@click.option("--not-claimed", multiple=True, metavar="WORD[,WORD]", help="What it does not promise: dout, broadcasting, float32, nan ...")
+@click.option(
+    "--path", "search_path", multiple=True, type=click.Path(exists=True, file_okay=False), help="Where its imports are looked for."
+)
+@click.option("--timeout", type=click.FloatRange(0.01), default=5.0, show_default=True, help="Seconds for one case.")
+@click.option("--time-limit", type=click.FloatRange(0.1), default=600.0, show_default=True, help="Seconds for all cases of a layer.")
+@click.option("--memory", type=click.IntRange(64), default=4096, show_default=True, metavar="MB", help="Memory of its process.")
+@click.option("--json", "json_path", type=click.Path(dir_okay=False, path_type=Path), help="Write the outcome as JSON as well.")
+@search_options
+def check(
+    targets: tuple[str, ...],
+    like: str | None,
+    convention: str | None,
+    not_claimed: tuple[str, ...],
+    search_path: tuple[str, ...],
+    timeout: float,
+    time_limit: float,
+    memory: int,
+    json_path: Path | None,
+    examples: int,
+    seed: int,
+    dtypes: tuple[str, ...],
+    workers: int | None,
+    out: Path,
+) -> None:
+    """Judge layers of your own against PyTorch.
+
+    TARGET is a file, a notebook or a module, with or without the name of a class or function in it. Without a name, everything is judged
+    that is called like a layer we know: ReLU, Dense, affine_forward, SoftmaxCrossEntropy ... Each runs in a process of its own, with
+    limits on time and memory; see docs/isolation.md.
+
+    \b
+    gradconform check layers.py                        all layers in it
+    gradconform check layers.py:MyDense --as Affine    one, by name, as what it is
+    gradconform check backprop.ipynb                   the definitions of a notebook
+    gradconform check mypackage.layers:Relu            out of a module
+    gradconform check submissions/*.py --as Affine     one row a file, and a CSV
+    gradconform check layers.py --not-claimed dout,nan what it does not promise is not judged
+    """
+    need_torch()
+    from oracle.results import Settings
+    from oracle.subjects.isolated import Limits
+
+    limits = Limits()._replace(case_seconds=timeout, total_seconds=time_limit, memory_mb=memory)
+    workers = workers or (1 if len(targets) == 1 else processors())
+    requests = _requests(targets, like, convention, not_claimed, search_path, limits)
+    introduced = _introduced(requests, workers)
+    if not introduced.entrants and not introduced.rejected:
+        raise usage(_nothing(targets, introduced))
+    settings = Settings(
+        layers=tuple(e.label for e in introduced.entrants),
+        examples=examples,
+        seed=seed,
+        dtypes=tuple(dict.fromkeys(dtypes)) or DTYPES[:2],
+        workers=workers,
+    )
+    _judge(introduced, settings, out, json_path, many=len(targets) > 1)
+
+
+def _judge(introduced: Introduced, settings: object, out: Path, json_path: Path | None, many: bool) -> None:
+    from oracle.results import ResultsError, verdict
+    from oracle.search.campaign import campaign
+    from oracle.search.environment import environment
+
+    results = out / RESULTS
+    try:
+        with progress_bar(settings.layers, settings.examples) as advance:  # type: ignore[attr-defined]
+            campaign(
+                introduced.entrants,
+                settings,  # type: ignore[arg-type]
+                environment(),
+                command_line(),
+                results,
+                advance,
+                introduced.rejected,
+                introduced.notes,
+            )
+        found = read(results)
+        written = [("Report", write_page(found, out / PAGE)), ("Results", results)]
+        written += _tables(found, out, json_path, many)
+    except ResultsError as error:
+        raise usage(str(error)) from error
+    print_with("grades" if many else "check", found)
+    click.echo("")
+    for kind, path in written:
+        click.echo(f"{kind + ':':9}{path}")
+    sys.exit(verdict(found).exit_code)
+
+
+def _tables(found: Run, out: Path, json_path: Path | None, many: bool) -> list[tuple[str, Path]]:
+    from oracle.results import ResultsError
+    from reports import reporter
+
+    written = []
+    for kind, path, wanted in (("csv", out / CSV, many), ("json", json_path, json_path is not None)):
+        if wanted and path is not None:
+            try:
+                reporter(kind)(found, path)
+            except OSError as error:
+                raise ResultsError(f"cannot write {path}: {error.strerror or error}. Choose another place.") from error
+            written.append((kind.upper(), path))
+    return written
+
+
+def _requests(
+    targets: tuple[str, ...],
+    like: str | None,
+    convention: str | None,
+    not_claimed: tuple[str, ...],
+    search_path: tuple[str, ...],
+    limits: object,
+) -> list[Request]:
+    """What is asked for, each word of it checked before anything runs."""
+    from oracle.config import ConfigError, read_config
+    from oracle.search.introduce import Request
+    from oracle.subjects.conventions import CONVENTION_NAMES
+    from oracle.subjects.target import TargetError, parse_target
+
+    if convention is not None and convention not in CONVENTION_NAMES:
+        raise usage(f"--convention: there is no {convention!r}; there are {', '.join(CONVENTION_NAMES)}.")
+    like = _spec_name(like)
+    try:
+        config = read_config(Path.cwd())
+        requests = []
+        for text in dict.fromkeys(targets):
+            words = (*not_claimed, *config.not_claimed_by(text))
+            places = tuple(str(Path(p).resolve()) for p in (*search_path, "."))
+            requests.append(Request(parse_target(text), like, convention, places, words, limits))  # type: ignore[arg-type]
+    except (ConfigError, TargetError) as error:
+        raise usage(str(error)) from error
+    return requests
+
+
+def _spec_name(like: str | None) -> str | None:
+    from oracle.specs import all_specs
+    from oracle.subjects.loading import LoadError
+    from oracle.subjects.matching import spec_called
+
+    try:
+        return None if like is None else spec_called(like, tuple(all_specs()))
+    except LoadError as error:
+        raise usage(f"--as: {error}") from error
+
+
+def _introduced(requests: list[Request], workers: int) -> Introduced:
+    """The targets loaded; what was matched and what was not is printed."""
+    from oracle.core.claims import ClaimError
+    from oracle.progress import counting
+    from oracle.search.introduce import introduced
+
+    try:
+        with counting("loading", len(requests)) as advance:
+            found = introduced(requests, workers, advance)
+        for entrant in found.entrants:
+            entrant.judged_by()
+    except ClaimError as error:
+        raise usage(str(error)) from error
+    for entrant in found.entrants:
+        told = f" ({entrant.details})" if entrant.details else ""
+        click.echo(f"{entrant.label} is judged as {entrant.spec}, called by the convention {entrant.convention}{told}", err=True)
+    for name, why in found.unmatched:
+        click.echo(f"{name} is not judged: {why}", err=True)
+    return found
+
+
+def _nothing(targets: tuple[str, ...], introduced: Introduced) -> str:
+    names = ", ".join(name for name, _ in introduced.unmatched[:10])
+    notes = "".join(f"\n  {note.text}" for note in introduced.notes[:10])
+    there = f"There are {names}; say what one of them is with :Name and --as." if names else "No class or function is defined there."
+    return f"{' '.join(targets)}: nothing in it is called like a layer we know. {there}{notes}"

@@ -1,0 +1,122 @@
+"""What a run declares before it begins: who is judged against what, and which rows there will be."""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+from collections.abc import Iterator, Sequence
+
+from oracle.core.contracts import CONTRACTS, SUBJECT_LOADS, declared
+from oracle.core.spec import LayerSpec
+from oracle.results import SCHEMA_VERSION, ContractInfo, Environment, Expected, Header, LayerInfo, Result, Settings
+from oracle.search.entrant import Entrant, Rejected
+
+
+def header(entrants: Sequence[Entrant], rejected: Sequence[Rejected], settings: Settings, environment: Environment, command: str) -> Header:
+    """The first line of the results."""
+    judged = [(entrant, entrant.judged_by()) for entrant in entrants]
+    contracts = (*CONTRACTS.values(), *((SUBJECT_LOADS,) if rejected else ()))
+    return Header(
+        schema_version=SCHEMA_VERSION,
+        run_id=uuid.uuid4().hex,
+        started=now(),
+        command=command,
+        environment=environment,
+        settings=settings,
+        layers=(*[_layer(entrant, spec) for entrant, spec in judged], *[_rejected(r) for r in rejected]),
+        contracts=tuple(ContractInfo(id=c.id, version=c.version, explanation=c.explanation) for c in contracts),
+        expected=tuple(
+            Expected(layer=entrant.label, branch=branch, dtype=dtype, quantity=name)
+            for entrant, spec in judged
+            for branch in spec.branches
+            for dtype in dtypes_of(spec, settings)
+            for name in _rows(spec, branch)
+        ),
+    )
+
+
+def now() -> str:
+    """The time, as the results give it."""
+    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+
+
+def dtypes_of(spec: LayerSpec, settings: Settings) -> tuple[str, ...]:
+    """The dtypes of the run that the subject claims."""
+    return tuple(d for d in settings.dtypes if d not in spec.claims.dtypes)
+
+
+def _rows(spec: LayerSpec, branch: str) -> list[str]:
+    return [name for name in (*spec.quantities, *declared(spec, branch)) if name not in spec.claims.rows]
+
+
+def _layer(entrant: Entrant, spec: LayerSpec) -> LayerInfo:
+    target, whole = entrant.target, entrant.whole()
+    return LayerInfo(
+        name=entrant.label,
+        subject=entrant.name or f"{spec.layer.__module__}.{spec.layer.__qualname__}",
+        torch="\n".join(dict.fromkeys(spec.expression(branch) for branch in spec.branches)),
+        summary=spec.summary,
+        check_version=spec.check_version,
+        branches=whole.branches,
+        quantities=whole.quantities,
+        contracts=tuple(dict.fromkeys(c for branch in whole.branches for c in declared(whole, branch))),
+        spec=entrant.spec,
+        target="" if target is None else target.text,
+        convention=f"{entrant.convention}{': ' if entrant.details else ''}{entrant.details}" if entrant.convention else "",
+        search_path=entrant.search_path,
+        not_claimed=entrant.not_claimed,
+    )
+
+
+def _rejected(r: Rejected) -> LayerInfo:
+    return LayerInfo(
+        name=r.label,
+        subject=r.target,
+        torch="",
+        summary="",
+        check_version=0,
+        branches=(),
+        quantities=(),
+        contracts=(SUBJECT_LOADS.id,),
+        spec=r.spec,
+        target=r.target,
+    )
+
+
+def rejection(r: Rejected) -> Result:
+    """The one row of a subject that could not be judged at all."""
+    return Result(
+        layer=r.label,
+        branch="-",
+        dtype="-",
+        quantity=SUBJECT_LOADS.id,
+        role="contract",
+        status="error",
+        check_version=SUBJECT_LOADS.version,
+        n_judged=1,
+        n_failed=1,
+        message=r.message[:2000],
+    )
+
+
+def not_claimed(entrant: Entrant, settings: Settings) -> Iterator[Result]:
+    """The rows that the spec has and that the entrant does not claim."""
+    whole, spec = entrant.whole(), entrant.judged_by()
+    claimed = {(b, d, name) for b in spec.branches for d in dtypes_of(spec, settings) for name in _rows(spec, b)}
+    for branch in whole.branches:
+        for dtype in settings.dtypes:
+            for name in _rows(whole, branch):
+                if (branch, dtype, name) not in claimed:
+                    contract = CONTRACTS.get(name)
+                    yield Result(
+                        layer=entrant.label,
+                        branch=branch,
+                        dtype=dtype,
+                        quantity=name,
+                        role="contract" if contract else "quantity",
+                        status="not-claimed",
+                        check_version=contract.version if contract else whole.check_version,
+                        n_judged=0,
+                        n_failed=0,
+                        message=entrant.forward_only,
+                    )
