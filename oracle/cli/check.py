@@ -81,14 +81,15 @@ def check(
     limits = Limits()._replace(case_seconds=timeout, total_seconds=time_limit, memory_mb=memory)
     workers = workers or (1 if len(targets) == 1 else processors())
     requests = _requests(targets, like, convention, not_claimed, search_path, limits)
-    introduced = _introduced(requests, workers)
+    dtypes = tuple(dict.fromkeys(dtypes)) or DTYPES[:2]
+    introduced = _introduced(requests, workers, dtypes)
     if not introduced.entrants and not introduced.rejected:
         raise usage(_nothing(targets, introduced))
     settings = Settings(
         layers=tuple(e.label for e in introduced.entrants),
         examples=examples,
         seed=seed,
-        dtypes=tuple(dict.fromkeys(dtypes)) or DTYPES[:2],
+        dtypes=dtypes,
         workers=workers,
     )
     _judge(introduced, settings, out, json_path, many=len(targets) > 1)
@@ -179,7 +180,7 @@ def _spec_name(like: str | None) -> str | None:
         raise usage(f"--as: {error}") from error
 
 
-def _introduced(requests: list[Request], workers: int) -> Introduced:
+def _introduced(requests: list[Request], workers: int, dtypes: tuple[str, ...]) -> Introduced:
     """The targets loaded; what was matched and what was not is printed."""
     from oracle.core.claims import ClaimError
     from oracle.progress import counting
@@ -189,7 +190,8 @@ def _introduced(requests: list[Request], workers: int) -> Introduced:
         with counting("loading", len(requests)) as advance:
             found = introduced(requests, workers, advance)
         for entrant in found.entrants:
-            entrant.judged_by()
+            if not set(dtypes) - entrant.judged_by().claims.dtypes:
+                raise ClaimError(f"not_claimed leaves none of the dtypes {', '.join(dtypes)} to judge")
     except ClaimError as error:
         raise usage(str(error)) from error
     for entrant in found.entrants:

@@ -23,6 +23,8 @@ from oracle.search.tally import Failure, GroupDepth, Tally, depths, results
 
 CHUNK = 1024
 """Cases of one job; a multiple of the sweep's block."""
+SMALL_CHUNK = 128
+"""Cases of one job in this process, where nothing is handed over: what Ctrl-C may lose."""
 FLUSH_SECONDS = 2.0
 """At most so much work is lost when the run is killed."""
 IN_FLIGHT = 8
@@ -91,7 +93,7 @@ class _Record:
         self._part = Tally(spec, entrant.label)
         self._known: dict[tuple[str, str], GroupDepth] = {}
         self._flushed = time.monotonic()
-        self._given_up = ""
+        self._told: set[str] = set()
         self.failures: dict[tuple[str, str, str], Failure] = {}
 
     def add(self, part: Tally) -> None:
@@ -101,9 +103,10 @@ class _Record:
             if key not in self.failures or failure.case < self.failures[key].case:
                 self.failures[key] = failure
                 self._write_raw(key, failure)
-        if part.given_up and not self._given_up:
-            self._given_up = part.given_up
-            self._writer.write(Note(layer=self._entrant.label, title="given up", text=part.given_up))
+        for title, text in (("given up", part.given_up), ("printed", part.printed)):
+            if text and title not in self._told:
+                self._told.add(title)
+                self._writer.write(Note(layer=self._entrant.label, title=title, text=text))
         if time.monotonic() - self._flushed > FLUSH_SECONDS:
             self.flush()
 
@@ -139,12 +142,13 @@ def judge_entrant(entrant: Entrant, settings: Settings, pool: Executor | None, w
     record = _Record(entrant, spec, settings, writer)
     for row in not_claimed(entrant, settings):
         writer.write(row)
-    starts = range(0, settings.examples, CHUNK)
-    chunks = [(entrant, settings.seed, dtypes, start, min(start + CHUNK, settings.examples)) for start in starts]
+    chunk = CHUNK if pool else SMALL_CHUNK
+    starts = range(0, settings.examples, chunk)
+    chunks = [(entrant, settings.seed, dtypes, start, min(start + chunk, settings.examples)) for start in starts]
     try:
-        for chunk, part in _run(pool, jobs.sweep_chunk, chunks):
+        for (*_, start, stop), part in _run(pool, jobs.sweep_chunk, chunks):
             record.add(part)
-            progress(entrant.label, chunk[4] - chunk[3])
+            progress(entrant.label, stop - start)
     finally:
         record.flush()
     wanted = [(entrant, settings.seed, dtypes, index, key) for key, index in record.leads()]

@@ -21,6 +21,7 @@ from oracle.search.entrant import Entrant, assignment
 from oracle.search.numbered import case_at
 from oracle.search.tally import Tally
 from oracle.subjects.conventions import ConventionError
+from oracle.subjects.isolated import Isolated
 from oracle.subjects.loading import LoadError
 
 Key = tuple[str, str, str]
@@ -41,7 +42,9 @@ def sweep_chunk(entrant: Entrant, seed: int, dtypes: Sequence[str], start: int, 
         tally = Tally(entrant.judged_by(), entrant.label)
         tally.given_up = str(error)
         return tally
-    return sweep(spec, subject, seed, dtypes, start, stop, entrant.label)
+    tally = sweep(spec, subject, seed, dtypes, start, stop, entrant.label)
+    tally.printed = subject.output if isinstance(subject, Isolated) else ""
+    return tally
 
 
 def counterexample_id(layer: str, key: Key, seed: int) -> str:
@@ -89,7 +92,11 @@ def _readable(spec: LayerSpec, subject: Judged, case: Case, finding: Finding, ke
     with watching():
         evaluation = observe(subject, small).evaluation
     answers = dict(zip(spec.quantities, evaluation.outputs + evaluation.grads, strict=False))
-    cause = diagnose(spec, subject, finding.key, key[0], key[1], case, seed)
+    try:
+        cause = diagnose(spec, subject, finding.key, key[0], key[1], case, seed)
+    except (ArithmeticError, LookupError, TypeError, ValueError):
+        # an experiment that this layer cannot be put through gives no cause; the divergence stands
+        cause = None
     return {
         "minimised": stored_case(small),
         "minimised_comparison": explained(spec, subject, small, small_finding),

@@ -66,6 +66,7 @@ class Tally:
         self.failures: dict[tuple[str, str, str], Failure] = {}
         self.discards: Counter[str] = Counter()
         self.given_up = ""
+        self.printed = ""
 
     def add(self, index: int, case: Case, judgement: Judgement, examined: bool) -> None:
         """Count one judgement."""
@@ -110,6 +111,7 @@ class Tally:
         self.handled += other.handled
         self.discards += other.discards
         self.given_up = self.given_up or other.given_up
+        self.printed = self.printed or other.printed
         for key, row in other.rows.items():
             mine = self.rows[key]
             for name in ("n_failed", "n_inconclusive", "n_elements", "n_undetermined"):

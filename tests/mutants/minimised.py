@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from oracle.core.case import Array, Case
@@ -149,7 +150,7 @@ def _worst(found: list[Minimised], n: int) -> Table:
     table = Table(*columns, title="The hardest to read", box=box.SIMPLE, title_justify="left")
     table.columns[-1].overflow = "fold"
     for m in sorted(found, key=lambda m: (m.unsimple, m.cotangents, m.longest, _weight(m)), reverse=True)[:n]:
-        arrays = "; ".join(f"{name}{list(a.shape)} {_shown(a)}" for name, a in m.after.arrays.items())
+        arrays = escape("; ".join(f"{name}{list(a.shape)} {_shown(a)}" for name, a in m.after.arrays.items()))
         table.add_row(
             m.mutant,
             m.row,

@@ -10,6 +10,7 @@ from types import ModuleType
 
 import pytest
 import subject_runs
+from subject_runs import poisoned
 
 from oracle.results import (
     SCHEMA_VERSION,
@@ -253,26 +254,6 @@ def diverging() -> Run:
 def interrupted() -> Run:
     run = diverging()
     return run.model_copy(update={"results": run.results[:-50], "footer": None, "n_damaged": 2})
-
-
-HOSTILE = (
-    "<script>alert(1)</script>\"><img src=x onerror=alert(2)>\x1b[31m\u202egnp\x00\u2066 {{ 7*7 }} [bold]red[/bold] 'onload='" + "a" * 40
-)
-
-
-def poisoned(run: Run) -> Run:
-    """`run`, in which every field that takes any text holds the worst text there is."""
-    kept = ("kind", "dtype", "data", "status", "role", "outcome", "worst_outcome")
-    arrays, counts = ("inputs", "params", "cotangents", "config", "dims"), ("boundaries", "protocols", "layouts", "profiles", "shapes")
-
-    def poison(value: object, name: str = "") -> object:
-        if isinstance(value, dict):
-            return {(k[:44] + HOSTILE if name in arrays + counts else k): poison(v, k) for k, v in value.items()}
-        if isinstance(value, list | tuple):
-            return [poison(v, name) for v in value]
-        return value[:44] + HOSTILE if isinstance(value, str) and name not in kept and name != "dtypes" else value
-
-    return Run.model_validate(poison(run.model_dump()))
 
 
 MAKERS: dict[str, Callable[[], Run]] = {

@@ -1,4 +1,4 @@
-"""Runs as `gradconform check` makes them, of layers that come from somebody's files. Built upon those of conftest."""
+"""Runs as `gradconform check` makes them, of layers that come from somebody's files; and runs in which every text is the worst there is."""
 
 from __future__ import annotations
 
@@ -132,3 +132,23 @@ def _written_into(make: ModuleType) -> Counterexample:
         "layers.py:SoftmaxWithLoss", "one-hot", "float64", "cotangent.unchanged", comparison=broken, minimised_comparison=broken
     )
     return found
+
+
+HOSTILE = (
+    "<script>alert(1)</script>\"><img src=x onerror=alert(2)>\x1b[31m\u202egnp\x00\u2066 {{ 7*7 }} [bold]red[/bold] 'onload='" + "a" * 40
+)
+
+
+def poisoned(run: Run) -> Run:
+    """`run`, in which every field that takes any text holds the worst text there is."""
+    kept = ("kind", "dtype", "data", "status", "role", "outcome", "worst_outcome")
+    arrays, counts = ("inputs", "params", "cotangents", "config", "dims"), ("boundaries", "protocols", "layouts", "profiles", "shapes")
+
+    def poison(value: object, name: str = "") -> object:
+        if isinstance(value, dict):
+            return {(k[:44] + HOSTILE if name in arrays + counts else k): poison(v, k) for k, v in value.items()}
+        if isinstance(value, list | tuple):
+            return [poison(v, name) for v in value]
+        return value[:44] + HOSTILE if isinstance(value, str) and name not in kept and name != "dtypes" else value
+
+    return Run.model_validate(poison(run.model_dump()))

@@ -78,11 +78,13 @@ def test_a_large_array_is_left_out(make: ModuleType) -> None:
 def test_an_interrupted_run_names_what_is_missing(runs: dict[str, Run], tmp_path: Path) -> None:
     found = loaded(runs["interrupted"], tmp_path)
     assert found["complete"] is False and len(found["missing"]) == 50
+    net = next(s for s in found["subjects"] if s["subject"] == "TwoLayerNet")
+    assert (net["verdict"], net["rows_passed"], net["rows_not_judged"]) == ("incomplete", 26, 50)
 
 
-def test_hostile_text_survives_as_it_is(poisoned_check: Run, make: ModuleType, tmp_path: Path) -> None:
+def test_hostile_text_survives_as_it_is(poisoned_check: Run, tmp_path: Path) -> None:
     found = loaded(poisoned_check, tmp_path)
-    assert make.HOSTILE in found["subjects"][0]["subject"]
+    assert subject_runs.HOSTILE in found["subjects"][0]["subject"]
 
 
 def test_what_is_no_plain_file_is_written_to_as_it_is(checked: Run) -> None:

@@ -70,6 +70,16 @@ def test_rows_that_are_not_claimed_are_neither_green_nor_missing(page: str) -> N
     assert "13 hold" in words(page) and "never judged" not in words(page)
 
 
+def test_a_contract_that_is_partly_claimed_holds_where_it_is(checked: Run) -> None:
+    key = ("layers.py:Relu", "plain", "float32", "state.fresh")
+    rows = tuple(subject_runs.result(*key, role="contract") if r.key == key else r for r in checked.results)
+    head = checked.header.model_copy(
+        update={"expected": tuple(e for e in checked.header.expected if (e.layer, e.branch, e.dtype, e.quantity) != key)}
+    )
+    relu = section(render_html(checked.model_copy(update={"header": head, "results": rows})), "layers.py:Relu")
+    assert "layers.py:Relu conforms" in relu and re.search(r"holds state\.fresh", relu)
+
+
 def test_a_layer_of_which_nothing_is_claimed_says_so(checked: Run) -> None:
     rows = tuple(subject_runs.result(*r.key, role=r.role) if r.layer == "layers.py:Relu" else r for r in checked.results)
     head = checked.header.model_copy(update={"expected": tuple(e for e in checked.header.expected if e.layer != "layers.py:Relu")})

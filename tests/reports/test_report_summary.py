@@ -27,6 +27,11 @@ def test_a_piped_summary_has_a_line_for_each_layer_and_ends_with_the_verdict(run
     assert lines[-1] == f"CONFORMS  {verdict(runs['passing']).sentence}"
 
 
+def test_rows_that_are_not_claimed_are_not_counted_as_missing(checked: Run) -> None:
+    (line,) = [line for line in printed(checked).splitlines() if line.startswith("layers.py:Sigmoid ")]
+    assert line.split()[2] == "28" and line.endswith("conforms") and " of " not in line
+
+
 def test_a_divergence_is_told_in_plain_words_with_its_replay_command_on_one_line(runs: dict[str, Run]) -> None:
     lines = printed(runs["diverging"]).splitlines()
     at = lines.index("SoftmaxWithLoss backward.dx  differs  one-hot, float64")

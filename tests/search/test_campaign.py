@@ -12,7 +12,6 @@ import pytest
 
 from oracle.results import ResultsError, Run, Settings, read_run, verdict
 from oracle.search import campaign as module
-from oracle.search import jobs
 from oracle.search.campaign import campaign
 from oracle.search.entrant import own
 from oracle.search.environment import environment
@@ -77,19 +76,22 @@ def test_the_number_of_workers_and_of_parts_changes_nothing(tmp_path: Path, monk
 
 
 def test_a_wrong_layer_is_found_with_its_counterexample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs, "subject_of", lambda spec: subject_of(spec, Wrong if spec.name == "Relu" else None))
+    monkeypatch.setattr("oracle.search.entrant.subject_of", lambda spec: subject_of(spec, Wrong if spec.name == "Relu" else None))
     run = done(tmp_path / "r.jsonl")
     said = verdict(run)
     assert said.outcome == "diverges" and said.exit_code == 1
     failed = {(r.layer, r.branch, r.dtype, r.quantity) for r in said.failing}
     assert failed == {("Relu", b, d, "backward.dx") for b in ("matrix", "any-rank") for d in ("float64", "float32")}
     assert {(c.layer, c.branch, c.dtype, c.quantity) for c in run.counterexamples} == failed
-    assert all(c.minimised is not None and c.snippet and c.seed == 9 for c in run.counterexamples)
+    assert all(c.seed == 9 for c in run.counterexamples)
+    lead, *others = sorted(run.counterexamples, key=lambda c: c.minimised is None)
+    assert lead.minimised is not None and lead.snippet and lead.diagnosis == "backward.dx is twice what torch gives."
+    assert not any(c.minimised for c in others), "of rows that fail alike one is made small"
 
 
 def _run_that_dies_at(layer: str, real: Callable[..., Any]) -> Callable[..., Any]:
     def run(pool: Any, job: Any, calls: list[tuple[Any, ...]]) -> Any:
-        return real(pool, _dies if calls and calls[0][0] == layer else job, calls)
+        return real(pool, _dies if calls and calls[0][0].label == layer else job, calls)
 
     return run
 

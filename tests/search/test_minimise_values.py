@@ -89,12 +89,22 @@ def test_many_elements_go_at_once() -> None:
     assert len(tried) < 60, "halves are tried before single elements"
 
 
+def test_many_elements_become_one_at_once() -> None:
+    x = np.full(200, 2.5)
+    fails, tried = _counting(lambda c: c.inputs["x"].all() and c.inputs["x"][10] > 2 > c.inputs["x"][60])
+    small = simpler_values(_relu_case(np.where(np.arange(200) == 60, 0.5, x), np.zeros(200)), fails).inputs["x"]
+    assert np.flatnonzero(small != 1).tolist() == [10] and small[10] == 3
+    assert len(tried) < 60 + 2 * 200, "each element is found necessary once, the ones take halves"
+
+
 def test_one_cotangent_is_left_where_one_is_enough() -> None:
     dout = np.array([[0.3, -1.2], [7.5, 2.5]])
     small = simpler_values(_relu_case(np.ones((2, 2)), dout), lambda c: c.cotangents["out"].any()).cotangents["out"]
     assert np.count_nonzero(small) == 1 and small.max() == 1
     both = simpler_values(_relu_case(np.ones((2, 2)), dout), lambda c: c.cotangents["out"].all()).cotangents["out"]
     assert both.tolist() == [[1, 1], [1, 1]]
+    halves = simpler_values(_relu_case(np.ones(2), [0.5, 0.5]), lambda c: abs(c.cotangents["out"].sum() - 1) < 0.3)
+    assert sorted(halves.cotangents["out"].tolist()) == [0, 1], "neither half is enough, one of them doubled is"
 
 
 def test_cotangents_that_are_never_handed_over_stay() -> None:
@@ -136,6 +146,8 @@ def test_equal_axes_are_cut_together() -> None:
     assert square.inputs["x"].shape == (2, 2) and square.cotangents["out"].shape == (2, 2)
     pair = shorter_axes(_relu_case(np.ones((6, 6, 6))), lambda c: c.inputs["x"].shape[0] == c.inputs["x"].shape[2] > 1)
     assert pair.inputs["x"].shape == (2, 1, 2)
+    held = shorter_axes(_relu_case(np.ones((6, 6, 6))), lambda c: c.inputs["x"].shape in [(n, 6, n) for n in range(2, 6)])
+    assert held.inputs["x"].shape == (2, 6, 2), "the third axis of that length stays"
 
 
 @pytest.mark.parametrize("least", [1, 2, 3, 5, 65, 127])
@@ -247,11 +259,12 @@ def test_what_a_process_did_not_survive_is_not_tried_again(monkeypatch: pytest.M
     spec = spec_named("Relu")
     case = calm_case(spec, np.random.default_rng(0), "matrix")
 
-    def never(*given: Any, **named: Any) -> Any:
-        raise AssertionError("judged again")
-
-    monkeypatch.setattr(minimiser, "judge", never)
+    judged: list[int] = []
+    monkeypatch.setattr(minimiser, "judge", lambda *given, **named: judged.append(1))
     assert Minimiser(spec, subject_of(spec), ("call.answers", "died")).smaller(case) is case
+    assert not judged
+    Minimiser(spec, subject_of(spec), ("call.answers", "error")).smaller(case)
+    assert judged
 
 
 def test_a_subject_that_is_gone_ends_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
