@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.table import Column
 
 from oracle.results import Counterexample, Note, Run, verdict
 from reports.brief import inputs_text, is_small
 from reports.findings import Finding, account, findings, headline
-from reports.grades import print_subjects
 from reports.printing import OUTCOMES, STYLES, Part, Printer
 from reports.rows import Key, Rows
 from reports.subjects import Line, Subject, subjects
@@ -18,6 +19,8 @@ SHOWN = 12
 """This many divergences are told in full; the page has the rest."""
 CASE_LENGTH = 160
 """Characters of a case that is written out: two lines."""
+WHY_LENGTH = 240
+"""Characters of a cause where several subjects are told in short."""
 NOTES, NOTE_LENGTH = 8, 300
 """Notes of a subject that are told, and characters of each."""
 
@@ -29,13 +32,13 @@ def print_check(run: Run, console: Console) -> None:
     told = {finding.row.key for finding in findings(rows)[:SHOWN]}
     judged = subjects(rows)
     for subject in judged:
-        _print_subject(subject, told, out)
-    for note in rows.other_notes[:NOTES]:
-        _print_note(note, out, note.layer)
-    if rows.other_notes:
-        out.line()
+        if len(judged) > 1:
+            _print_short(subject, out)
+        else:
+            _print_subject(subject, told, out)
+    _print_loading(rows.other_notes, out)
     if len(judged) > 1:
-        print_subjects(judged, out)
+        out.line(("The report has the numbers, the inputs and a replay command of each; so has checking one of them by its name.", "dim"))
         out.line()
     decided = verdict(run)
     out.line((decided.outcome.upper(), OUTCOMES.get(decided.outcome, "bold")), ("  " + decided.sentence, ""))
@@ -61,6 +64,21 @@ def _print_subject(subject: Subject, told: set[Key], out: Printer) -> None:
         _print_note(note, out)
     if subject.notes:
         out.line()
+
+
+def _print_short(subject: Subject, out: Printer) -> None:
+    """One of several: the verdict, and a line for each divergence with its cause; what has one cause is told once."""
+    rows = f"{subject.passed:,} of {count(subject.claimed, 'row')} hold" if subject.claimed else ""
+    out.line((subject.info.name, "bold"), ("  ", ""), (subject.grade.upper(), STYLES.get(subject.state, "bold")), (f"  {rows}", "dim"))
+    causes: dict[str, list[str]] = {}
+    for finding in subject.findings:
+        causes.setdefault(finding.diagnosis or account(finding.row), []).append(finding.row.quantity)
+    body: list[list[Part]] = [[(", ".join(dict.fromkeys(names)), ""), (clip(why, WHY_LENGTH), "")] for why, names in causes.items()]
+    if body:
+        out.table([Column("", overflow="fold", max_width=24), Column("", overflow="fold")], body, indent=2)
+    for note in subject.notes[:NOTES]:
+        _print_note(note, out)
+    out.line()
 
 
 def _print_table(subject: Subject, out: Printer) -> None:
@@ -116,6 +134,20 @@ def _print_case(example: Counterexample, out: Printer) -> None:
         out.line(("with ", "dim"), (text, ""), indent=4)
     if example.replay:
         out.command(example.replay, "dim", indent=4)
+
+
+def _print_loading(notes: Sequence[Note], out: Printer) -> None:
+    """What was left out when targets were loaded; statements that were passed over on purpose are only counted."""
+    passed_over = [note for note in notes if ": not run (" in note.text]
+    told = [note for note in notes if note not in passed_over]
+    for note in told[:NOTES]:
+        _print_note(note, out, note.layer)
+    for layer in dict.fromkeys(note.layer for note in passed_over):
+        own = [note.text.partition(",")[0] for note in passed_over if note.layer == layer]
+        places = ", ".join(dict.fromkeys(own))
+        out.line((f"{layer}: ", "dim"), (f"{count(len(own), 'statement')} that print, plot or compute were not run ({clip(places, 80)}).", ""))
+    if notes:
+        out.line()
 
 
 def _print_note(note: Note, out: Printer, prefix: str = "") -> None:

@@ -59,11 +59,12 @@ class Printer:
     def table(self, columns: Sequence[Column], body: Iterable[Sequence[Part]], indent: int = 0) -> None:
         """Print a table; where lines cannot be drawn, in aligned columns with each row on one line."""
         cells = [[self.text(*part) for part in row] for row in body]
+        headed = any(column.header for column in columns)
         if self.plain:
-            for line in _aligned(columns, cells):
+            for line in _aligned(columns, cells)[0 if headed else 1 :]:
                 self.console.print(Text(" " * indent + line), soft_wrap=True, highlight=False)
             return
-        table = Table(*columns, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False, header_style="dim")
+        table = Table(*columns, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False, header_style="dim", show_header=headed)
         for row in cells:
             table.add_row(*row)
         self.console.print(Padding(table, (0, 0, 0, indent), expand=False))

@@ -207,7 +207,7 @@ def _charged_to_dout(spec: LayerSpec, subject: Judged, case: Case, seen: Observa
     ignored = [f for f in faults if f.name in same]
     rest = [f for f in faults if f.name not in same]
     message = f"{ignored[0].name} is the same whatever dout is" if ignored else ""
-    return rest + [Finding("cotangent.honoured", "contract", f.reason, message, f.comparison) for f in ignored[:1]]
+    return rest + [Finding("cotangent.honoured", "contract", "value", message, f.comparison) for f in ignored[:1]]
 
 
 def _attributed(spec: LayerSpec, subject: Judged, case: Case, findings: list[Finding]) -> list[Finding]:

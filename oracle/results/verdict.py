@@ -7,6 +7,10 @@ from typing import Literal, NamedTuple
 from oracle.results.model import Expected, Result, Run
 
 
+NAMED = 3
+"""Layers that the sentence names; of more it gives the number."""
+
+
 class Verdict(NamedTuple):
     """What a run says. `exit_code`: 0 conformant, 1 diverges, 3 incomplete (2 is a usage error and never comes from a run)."""
 
@@ -26,13 +30,19 @@ def verdict(run: Run) -> Verdict:
     """
     failing = tuple(r for r in run.results if r.status in ("failed", "stale", "error"))
     judged = {r.key for r in run.results if r.n_judged}
-    missing = tuple(e for e in run.header.expected if (e.layer, e.branch, e.dtype, e.quantity) not in judged)
+    # where a layer raised in every case there was nothing to compare; the error row says so
+    raised = {(r.layer, r.branch, r.dtype) for r in run.results if r.status == "error"}
+    missing = tuple(
+        e
+        for e in run.header.expected
+        if (e.layer, e.branch, e.dtype, e.quantity) not in judged and (e.layer, e.branch, e.dtype) not in raised
+    )
     gaps = _gaps(run, missing, bool(judged))
     if failing:
-        names = ", ".join(dict.fromkeys(r.layer for r in failing))
-        sentence = (
-            f"{names} {'diverges' if names.count(',') == 0 else 'diverge'} from PyTorch in {_count(len(failing), 'row')} of {len(judged)}."
-        )
+        names = list(dict.fromkeys(r.layer for r in failing))
+        told = ", ".join(names) if len(names) <= NAMED else f"{', '.join(names[:NAMED])} and {len(names) - NAMED} more"
+        verb = "diverges" if len(names) == 1 else "diverge"
+        sentence = f"{told} {verb} from PyTorch in {_count(len(failing), 'row')} of {len(judged)}."
         return Verdict("diverges", 1, " ".join([sentence, *gaps]), failing, missing)
     if gaps:
         return Verdict("incomplete", 3, " ".join(["No verdict.", *gaps]), failing, missing)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from oracle.core.case import Case
 from oracle.core.compare import IMPRECISE
@@ -191,9 +191,14 @@ def _result(tally: Tally, spec: LayerSpec, key: tuple[str, str, str], judged: in
         n_undetermined=row.n_undetermined,
         margin=margin,
         worst_case=row.worst_case if margin is not None else None,
-        worst_outcome=None if failure is None or margin is None else "imprecise" if margin <= IMPRECISE else "differs",
+        worst_outcome=None if failure is None or margin is None else _outcome(failure.finding, margin),
         message="" if failure is None else failure.finding.message[:500],
     )
+
+
+def _outcome(finding: Finding, margin: float) -> Literal["imprecise", "differs"]:
+    """An unlucky algorithm, or another function; a wrong shape or a NaN is no matter of precision."""
+    return "imprecise" if finding.reason == "value" and margin <= IMPRECISE else "differs"
 
 
 def depths(tally: Tally, known: dict[Group, GroupDepth]) -> list[Depth]:
