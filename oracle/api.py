@@ -6,6 +6,7 @@ import ast
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Literal
 
 from oracle.core.spec import LayerSpec
@@ -68,15 +69,24 @@ def check(
     hold(Assignment(entrant, judged_by, _Contained(runnable)))
     ended: Literal["complete", "interrupted"] = "complete"
     try:
-        judge_entrant(entrant, settings, None, _Written(written), lambda label, n: None)
+        with _progress(entrant.label, examples) as advance:
+            judge_entrant(entrant, settings, None, _Written(written), advance)
     except KeyboardInterrupt:
         ended = "interrupted"
     finally:
         dismiss()
-    if estimated:
-        written.append(Note(layer=entrant.label, title="allowed error", text=estimated))
+    if estimated or spec.function is not None:
+        derived = "derived for every element, by balls propagated through the torch function and its gradient"
+        written.append(Note(layer=entrant.label, title="allowed error", text=estimated or derived))
     written.append(Footer(finished=now(), seconds=time.monotonic() - began, outcome=ended, message=""))
     return Outcome(assembled(head, written), estimated)
+
+
+def _progress(label: str, examples: int) -> AbstractContextManager[Callable[[str, int], None]]:
+    """A bar on a terminal; in a script's log and in a notebook nothing."""
+    from oracle.progress import progress_bar
+
+    return progress_bar((label,), examples) if sys.stderr.isatty() else nullcontext(lambda label, n: None)
 
 
 def binding(
