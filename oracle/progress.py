@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
+
+QUIET_SECONDS = 20.0
+"""A log is told at least so often that something goes on."""
 
 
 class _Rate(ProgressColumn):
@@ -29,7 +34,7 @@ def progress_bar(layers: tuple[str, ...], examples: int) -> Iterator[Callable[[s
         task = progress.add_task("starting", total=len(layers) * examples)
 
         def advance(layer: str, n: int) -> None:
-            progress.update(task, advance=n, description=layer)
+            progress.update(task, advance=n, description=escape(printable(layer)))
 
         yield advance
 
@@ -52,10 +57,27 @@ def counting(what: str, total: int) -> Iterator[Callable[[str], None]]:
 
 def _log_lines(console: Console, examples: int) -> Callable[[str, int], None]:
     done: dict[str, int] = {}
+    told = time.monotonic()
 
     def advance(layer: str, n: int) -> None:
+        nonlocal told
         done[layer] = done.get(layer, 0) + n
-        if done[layer] == examples:
-            console.print(f"{layer}: {examples:,} cases judged", soft_wrap=True)
+        if done[layer] >= examples:
+            _tell(console, f"{layer}: done")
+        elif time.monotonic() - told > QUIET_SECONDS:
+            _tell(console, f"{layer}: {done[layer]:,} of {examples:,} cases")
+        else:
+            return
+        told = time.monotonic()
 
     return advance
+
+
+def _tell(console: Console, line: str) -> None:
+    # a path may hold what looks like markup, or what a terminal would obey
+    console.print(printable(line), markup=False, soft_wrap=True)
+
+
+def printable(text: str) -> str:
+    """`text` on one line, without what a terminal would obey."""
+    return "".join([c if c.isprintable() else " " for c in text])

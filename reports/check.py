@@ -21,6 +21,10 @@ CASE_LENGTH = 160
 """Characters of a case that is written out: two lines."""
 WHY_LENGTH = 240
 """Characters of a cause where several subjects are told in short."""
+WAYS = 2
+"""Ways in which a quantity diverges that are told in short. Together they stay below what is printed of one string."""
+ACCOUNT_LENGTH = 150
+"""Characters of what was seen where the cause says it already: two lines."""
 NOTES, NOTE_LENGTH = 8, 300
 """Notes of a subject that are told, and characters of each."""
 
@@ -67,18 +71,45 @@ def _print_subject(subject: Subject, told: set[Key], out: Printer) -> None:
 
 
 def _print_short(subject: Subject, out: Printer) -> None:
-    """One of several: the verdict, and a line for each divergence with its cause; what has one cause is told once."""
+    """One of several: the verdict, and a line for each divergence with its cause."""
     rows = f"{subject.passed:,} of {count(subject.claimed, 'row')} hold" if subject.claimed else ""
     out.line((subject.info.name, "bold"), ("  ", ""), (subject.grade.upper(), STYLES.get(subject.state, "bold")), (f"  {rows}", "dim"))
-    causes: dict[str, list[str]] = {}
-    for finding in subject.findings:
-        causes.setdefault(finding.diagnosis or account(finding.row), []).append(finding.row.quantity)
-    body: list[list[Part]] = [[(", ".join(dict.fromkeys(names)), ""), (clip(why, WHY_LENGTH), "")] for why, names in causes.items()]
+    body: list[list[Part]] = [[(names, ""), (why, "")] for names, why in _reasons(subject)]
     if body:
         out.table([Column("", overflow="fold", max_width=24), Column("", overflow="fold")], body, indent=2)
     for note in subject.notes[:NOTES]:
         _print_note(note, out)
     out.line()
+
+
+def _reasons(subject: Subject) -> list[tuple[str, str]]:
+    """What diverges, and why. Quantities that diverge for one reason share a line, and so do the reasons of one quantity."""
+    causes: dict[str, list[Finding]] = {}
+    for finding in subject.findings:
+        causes.setdefault(finding.diagnosis or account(finding.row), []).append(finding)
+    lines: dict[str, list[Finding]] = {}
+    for alike in causes.values():
+        lines.setdefault(", ".join(dict.fromkeys(finding.row.quantity for finding in alike)), []).append(alike[0])
+    return [(names, _ways(sorted(leads, key=lambda finding: not finding.diagnosis), subject)) for names, leads in lines.items()]
+
+
+def _ways(leads: Sequence[Finding], subject: Subject) -> str:
+    """The ways in which one thing diverges. A cause that is known needs no place; what was merely seen does, unless it is so everywhere."""
+    told: list[str] = []
+    for finding in leads[:WAYS]:
+        why = clip(finding.diagnosis or account(finding.row), WHY_LENGTH)
+        place = "" if finding.diagnosis and not told else _place(finding, subject)
+        told.append(f"{'Also in' if told else 'In'} {place}: {why}" if place else why)
+    rest = len(leads) - len(told)
+    return " ".join([*told, *([f"And in {count(rest, 'more way')}."] if rest else [])])
+
+
+def _place(finding: Finding, subject: Subject) -> str:
+    """The branches and dtypes in which `finding` was made, briefly; empty where that is all of them."""
+    row = finding.row
+    if len(finding.rows) == sum(other.quantity == row.quantity for other in subject.rows):
+        return ""
+    return f"{row.branch} {row.dtype}" + (f" and {count(len(finding.others), 'more row')}" if finding.others else "")
 
 
 def _print_table(subject: Subject, out: Printer) -> None:
@@ -121,7 +152,8 @@ def _print_finding(finding: Finding, out: Printer) -> None:
     out.line((row.quantity, "bold"), (f"  {headline(row)}", STYLES["failed"]), (where, "dim"), indent=2)
     if finding.diagnosis:
         out.line(("Why: ", "bold"), (finding.diagnosis, "bold"), indent=4)
-    out.line((account(row), ""), indent=4)
+    seen = account(row)
+    out.line((clip(seen, ACCOUNT_LENGTH) if finding.diagnosis else seen, ""), indent=4)
     if row.example:
         _print_case(row.example, out)
     out.line()
@@ -145,11 +177,14 @@ def _print_loading(notes: Sequence[Note], out: Printer) -> None:
     for layer in dict.fromkeys(note.layer for note in passed_over):
         own = [note.text.partition(",")[0] for note in passed_over if note.layer == layer]
         places = ", ".join(dict.fromkeys(own))
-        out.line((f"{layer}: ", "dim"), (f"{count(len(own), 'statement')} that print, plot or compute were not run ({clip(places, 80)}).", ""))
+        one = "1 statement that prints, plots or computes was"
+        what = one if len(own) == 1 else f"{len(own):,} statements that print, plot or compute were"
+        out.line((f"{layer}: ", "dim"), (f"{what} not run ({clip(places, 80)}).", ""))
     if notes:
         out.line()
 
 
 def _print_note(note: Note, out: Printer, prefix: str = "") -> None:
-    title = f"{prefix}, {note.title}" if prefix else note.title
+    # a note on loading begins with its own place, cell and line
+    title = prefix if prefix and note.title == "loading" else f"{prefix}, {note.title}" if prefix else note.title
     out.line((f"{title}: ", "dim"), (clip(" ".join(note.text.split()), NOTE_LENGTH), ""), indent=0 if prefix else 2)

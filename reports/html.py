@@ -27,7 +27,7 @@ LISTED = 200
 """Of the counterexamples beyond the budget this many are listed."""
 MANY = 12
 """Of more layers than this, those that conform are folded away."""
-FIRST = 6
+FIRST = 8
 """This many divergences are named under the verdict."""
 MISSING = 20
 """This many rows that were declared but never judged are named."""

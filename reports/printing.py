@@ -64,7 +64,9 @@ class Printer:
             for line in _aligned(columns, cells)[0 if headed else 1 :]:
                 self.console.print(Text(" " * indent + line), soft_wrap=True, highlight=False)
             return
-        table = Table(*columns, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False, header_style="dim", show_header=headed)
+        table = Table(
+            *columns, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False, header_style="dim", show_header=headed
+        )
         for row in cells:
             table.add_row(*row)
         self.console.print(Padding(table, (0, 0, 0, indent), expand=False))

@@ -6,7 +6,6 @@ from typing import Literal, NamedTuple
 
 from oracle.results.model import Expected, Result, Run
 
-
 NAMED = 3
 """Layers that the sentence names; of more it gives the number."""
 

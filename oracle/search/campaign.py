@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import multiprocessing
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +25,7 @@ from oracle.search.tally import Failure, GroupDepth, Tally, depths, results
 CHUNK = 1024
 """Cases of one job; a multiple of the sweep's block."""
 SMALL_CHUNK = 128
-"""Cases of one job in this process, where nothing is handed over: what Ctrl-C may lose."""
+"""Cases of one job in this process, where nothing is handed over, and of a subject, which may be slow: what Ctrl-C may lose."""
 FLUSH_SECONDS = 2.0
 """At most so much work is lost when the run is killed."""
 IN_FLIGHT = 8
@@ -61,13 +62,35 @@ def campaign(
             writer.write(record)
         try:
             with _pool(settings.workers) as pool:
-                for entrant in entrants:
-                    judge_entrant(entrant, settings, pool, writer, progress)
+                _judge_all(entrants, settings, pool, writer, progress)
         except KeyboardInterrupt:
             outcome, message = "interrupted", "stopped by the user"
         except BrokenProcessPool:
             outcome, message = "failed", "a worker process died; its cases are not in this file"
+        except JudgeFailed as failed:
+            outcome, message = "failed", str(failed)
         writer.write(Footer(finished=now(), seconds=time.monotonic() - began, outcome=outcome, message=message))  # type: ignore[arg-type]
+
+
+class JudgeFailed(Exception):  # noqa: N818 - it says what happened to whom
+    """The judge itself could not deal with a subject: which one, and how."""
+
+
+def _judge_all(entrants: Sequence[Entrant], settings: Settings, pool: Executor | None, writer: Writer, progress: Progress) -> None:
+    """One after the other. What our own code makes of one subject does not cost the others their verdict. Raises JudgeFailed at the end."""
+    failed = []
+    for entrant in entrants:
+        try:
+            judge_entrant(entrant, settings, pool, writer, progress)
+        except (BrokenProcessPool, OSError):
+            raise
+        except Exception as error:
+            if entrant.target is None:
+                raise
+            failed.append(f"the judge failed on {entrant.label}, which is a fault of gradconform: {type(error).__name__}: {error}")
+            writer.write(Note(layer=entrant.label, title="given up", text=failed[-1]))
+    if failed:
+        raise JudgeFailed("; ".join(failed))
 
 
 @contextmanager
@@ -78,9 +101,15 @@ def _pool(workers: int) -> Iterator[Executor | None]:
     if workers <= 1:
         yield None
         return
+    others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=jobs.prepare)
     try:
         yield pool
+    except KeyboardInterrupt:
+        # what they are at may take long, and nobody waits for it any more
+        for process in set(multiprocessing.active_children()) - others:
+            process.terminate()
+        raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
@@ -142,13 +171,19 @@ def judge_entrant(entrant: Entrant, settings: Settings, pool: Executor | None, w
     record = _Record(entrant, spec, settings, writer)
     for row in not_claimed(entrant, settings):
         writer.write(row)
-    chunk = CHUNK if pool else SMALL_CHUNK
+    chunk = CHUNK if pool and entrant.target is None else SMALL_CHUNK
     starts = range(0, settings.examples, chunk)
     chunks = [(entrant, settings.seed, dtypes, start, min(start + chunk, settings.examples)) for start in starts]
+    done = 0
     try:
         for (*_, start, stop), part in _run(pool, jobs.sweep_chunk, chunks):
             record.add(part)
+            done += stop - start
             progress(entrant.label, stop - start)
+            if part.given_up:
+                # nothing would come of the rest
+                progress(entrant.label, settings.examples - done)
+                break
     finally:
         record.flush()
     wanted = [(entrant, settings.seed, dtypes, index, key) for key, index in record.leads()]

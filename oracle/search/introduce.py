@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,28 +46,72 @@ class Introduced(NamedTuple):
 
 def label_of(target: Target, name: str = "") -> str:
     """The name of a subject in the results: the target as it was written, and the layer's name."""
-    where = target.text if target.name is None else target.text[: -len(target.name) - 1]
+    where = _place(target)
     text = f"{Path(where).as_posix()}:{name}" if name else Path(where).as_posix()
     return text if len(text) <= LONGEST else "..." + text[3 - LONGEST :]
 
 
-def introduced(requests: Sequence[Request], workers: int, progress: Callable[[str], None]) -> Introduced:
-    """All requests, a few at a time; `progress(text)` is called as each is done."""
+def _place(target: Target) -> str:
+    """The target as it was written, without the name in it."""
+    return target.text if target.name is None else target.text[: -len(target.name) - 1]
 
-    def one(request: Request) -> Introduced:
-        found = introduce(request, keep=len(requests) == 1)
+
+def introduced(requests: Sequence[Request], workers: int, progress: Callable[[str], None]) -> Introduced:
+    """All requests, a few at a time; `progress(text)` is called as each is done. A layer that is asked for twice is entered once.
+
+    KeyboardInterrupt ends the subjects that are being loaded, and loads no others.
+    """
+    subjects = [Isolated(request.target, request.search_path, request.limits) for request in requests]
+
+    def one(request: Request, subject: Isolated) -> Introduced:
+        found = introduce(request, len(requests) == 1, subject)
         progress(request.target.text)
         return found
 
-    with ThreadPoolExecutor(max(workers, 1)) as threads:
-        found = list(threads.map(one, requests))
-    return Introduced(*[tuple(x for part in found for x in part[i]) for i in range(4)])  # type: ignore[arg-type]
+    threads = ThreadPoolExecutor(max(workers, 1))
+    begun = [threads.submit(one, *pair) for pair in zip(requests, subjects, strict=True)]
+    try:
+        found = [future.result() for future in begun]
+    except BaseException:
+        _stop(threads, begun, subjects)
+        raise
+    threads.shutdown()
+    entrants, rejected = _told_apart([e for part in found for e in part.entrants], [r for part in found for r in part.rejected])
+    unmatched = tuple(dict.fromkeys(pair for part in found for pair in part.unmatched))
+    return Introduced(entrants, rejected, unmatched, tuple(dict.fromkeys(note for part in found for note in part.notes)))
 
 
-def introduce(request: Request, keep: bool = False) -> Introduced:
-    """Load the target, match what it defines and try how it is called. `keep`: the process of a single layer goes on to be judged."""
+def _stop(threads: ThreadPoolExecutor, begun: Sequence[Future[Introduced]], subjects: Sequence[Isolated]) -> None:
+    """End what has begun. Again and again, because a process may just be starting."""
+    threads.shutdown(wait=False, cancel_futures=True)
+    while wait(begun, timeout=0.1).not_done:
+        for subject in subjects:
+            subject.abandon()
+
+
+def _told_apart(entrants: Sequence[Entrant], rejected: Sequence[Rejected]) -> tuple[tuple[Entrant, ...], tuple[Rejected, ...]]:
+    """Each layer once, and under a label of its own: of two long paths the ends may be the same."""
+    once: dict[tuple[str, str], Entrant] = {}
+    for entrant in entrants:
+        once.setdefault(("" if entrant.target is None else os.path.abspath(_place(entrant.target)), entrant.name), entrant)
+    labels: set[str] = set()
+
+    def own_label(label: str) -> str:
+        numbered = (f"{label} ({n})" if n > 1 else label for n in itertools.count(1))
+        labels.add(free := next(text for text in numbered if text not in labels))
+        return free
+
+    kept = tuple(replace(e, label=own_label(e.label)) for e in once.values())
+    return kept, tuple(r._replace(label=own_label(r.label)) for r in dict.fromkeys(rejected))
+
+
+def introduce(request: Request, keep: bool = False, subject: Isolated | None = None) -> Introduced:
+    """Load the target, match what it defines and try how it is called. `keep`: the process of a single layer goes on to be judged.
+
+    subject: the target's process, where the caller may want to end it.
+    """
     target = request.target
-    subject = Isolated(target, request.search_path, request.limits)
+    subject = subject or Isolated(target, request.search_path, request.limits)
     try:
         found = subject.found(request.like, tuple(all_specs()))
         notes = [Note(layer=label_of(target), title="loading", text=text) for text in found.notes]

@@ -5,19 +5,22 @@ torch is imported inside the functions: the parent process, which only hands out
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import shlex
 import signal
+import threading
 from collections.abc import Sequence
 
 import numpy as np
 
 from oracle.core.case import Case
-from oracle.core.evaluation import Finding
+from oracle.core.evaluation import Evaluation, Finding
 from oracle.core.observe import Judged, SubjectGone, observe, watching
 from oracle.core.spec import LayerSpec
 from oracle.core.stored import stored_case
 from oracle.results.model import ComparisonData, Counterexample
-from oracle.search.entrant import Entrant, assignment
+from oracle.search.entrant import Entrant, assignment, dismiss
 from oracle.search.numbered import case_at
 from oracle.search.tally import Tally
 from oracle.subjects.conventions import ConventionError
@@ -25,11 +28,31 @@ from oracle.subjects.isolated import Isolated
 from oracle.subjects.loading import LoadError
 
 Key = tuple[str, str, str]
+UNANSWERABLE = (ArithmeticError, LookupError, TypeError, ValueError)
+"""What an experiment raises that a layer cannot be put through: its answer has changed meanwhile, or is none."""
+UNSTEADY = (
+    "the layer does not give the same answer twice to the same case on a fresh object: it is random, or keeps something outside its objects"
+)
 
 
 def prepare() -> None:
-    """Start of a worker: Ctrl-C is the parent's to handle."""
+    """Start of a worker: Ctrl-C is the parent's to handle. A worker that is ended, or has lost its parent, leaves no subject behind."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: _leave())
+    threading.Thread(target=_outlived, daemon=True).start()
+
+
+def _outlived() -> None:
+    """Wait for the parent's end. A pool's worker would wait for the next job for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        _leave()
+
+
+def _leave() -> None:
+    dismiss()
+    os._exit(1)
 
 
 def sweep_chunk(entrant: Entrant, seed: int, dtypes: Sequence[str], start: int, stop: int) -> Tally:
@@ -74,9 +97,23 @@ def minimised(entrant: Entrant, seed: int, dtypes: Sequence[str], index: int, ke
         if finding is None or finding.reason == "died":
             return None
         raw = _counterexample(entrant, seed, index, key, finding, case, explained(spec, subject, case, finding))
+        if _changes_its_mind(subject, case):
+            # what is seen in one answer is not there in the next
+            return raw.model_copy(update={"diagnosis": UNSTEADY})
         return raw.model_copy(update=_readable(spec, subject, case, finding, key, seed))
-    except (LoadError, ConventionError, SubjectGone):
+    except (LoadError, ConventionError, SubjectGone, *UNANSWERABLE):
         return None
+
+
+def _changes_its_mind(subject: Judged, case: Case) -> bool:
+    """Whether the same case, handed over in the same way to fresh objects, has more than one answer."""
+    with watching():
+        answers = {_bytes(observe(subject, case).evaluation) for _ in range(3)}
+    return len(answers) > 1
+
+
+def _bytes(evaluation: Evaluation) -> tuple[object, ...]:
+    return (evaluation.error, *[(a.shape, a.dtype.str, a.tobytes()) for a in (*evaluation.outputs, *evaluation.grads)])
 
 
 def _readable(spec: LayerSpec, subject: Judged, case: Case, finding: Finding, key: Key, seed: int) -> dict[str, object]:
@@ -94,7 +131,7 @@ def _readable(spec: LayerSpec, subject: Judged, case: Case, finding: Finding, ke
     answers = dict(zip(spec.quantities, evaluation.outputs + evaluation.grads, strict=False))
     try:
         cause = diagnose(spec, subject, finding.key, key[0], key[1], case, seed)
-    except (ArithmeticError, LookupError, TypeError, ValueError):
+    except UNANSWERABLE:
         # an experiment that this layer cannot be put through gives no cause; the divergence stands
         cause = None
     return {

@@ -82,6 +82,13 @@ class Isolated(Remote):
             self._process.close()
             self._process = None
 
+    def abandon(self) -> None:
+        """Make whoever waits for the subject, in another thread, wait no longer: it is gone."""
+        self._lost = "it was stopped by the user"
+        process = self._process
+        if process is not None:
+            process.kill()
+
     @property
     def output(self) -> str:
         """What the subject has printed, cut to its beginning and its end."""
@@ -179,10 +186,14 @@ class Isolated(Remote):
         gone = self._gone()
         if gone:
             raise SubjectGone(gone)
+        if request[0] == "connect" and self._process is None:
+            # loading may take its time; it is not part of the trying
+            self._asked("load")
+        seconds = self.limits.connect_seconds if request[0] == "connect" else self.limits.load_seconds
         try:
             process = self._running()
-            self._timed(lambda: process.send(request, self._at_most(self.limits.load_seconds)))
-            frame = self._timed(lambda: process.receive(self._at_most(self.limits.load_seconds)))
+            self._timed(lambda: process.send(request, self._at_most(seconds)))
+            frame = self._timed(lambda: process.receive(self._at_most(seconds)))
         except Ended as ended:
             self.close()
             if request[0] == "connect":

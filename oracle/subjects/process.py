@@ -48,14 +48,19 @@ class Ended(Exception):  # noqa: N818 - what happened, not what went wrong
 
 
 class Limits(NamedTuple):
-    """What a subject may use: seconds of waiting for one case, for loading or connecting it, and for everything together; MiB of memory
-    besides what Python and NumPy take; bytes printed in one process."""
+    """What a subject may use: seconds of waiting for one case, for loading it, and for everything together; MiB of memory besides what
+    Python and NumPy take; bytes printed in one process."""
 
     case_seconds: float = 5.0
     load_seconds: float = 30.0
     total_seconds: float = 600.0
     memory_mb: int = 4096
     output_bytes: int = 16 << 20
+
+    @property
+    def connect_seconds(self) -> float:
+        """For trying how a loaded subject is called: many short calls. A file of endless loops is not to wait for loading each time."""
+        return min(self.load_seconds, max(5.0, 4 * self.case_seconds))
 
 
 class Printed:
@@ -107,6 +112,12 @@ class Process:
     def close(self) -> None:
         """End the process and everything it started."""
         self._end()
+
+    def kill(self) -> None:
+        """Kill the process from another thread than the one that talks to it; that one then finds it ended, and closes it."""
+        if self._popen.returncode is None:
+            with suppress(OSError):
+                os.killpg(self._popen.pid, signal.SIGKILL)
 
     def send(self, request: tuple[Any, ...], seconds: float) -> None:
         """Hand `request` over. Raises Ended where it has not been taken after `seconds`."""

@@ -44,7 +44,7 @@ class Start(NamedTuple):
 
 
 class Worker:
-    """Answers requests: `found`, `connect` and `observe`, each with its arguments. The target is loaded on the first."""
+    """Answers requests: `load`, `found`, `connect` and `observe`, each with its arguments. The target is loaded on the first."""
 
     def __init__(self, start: Start, write: Callable[[bytes], None]) -> None:
         self._start = start
@@ -58,8 +58,9 @@ class Worker:
         if kind == "observe":
             self._observe(*arguments)
             return
+        answers: dict[str, Callable[..., dict[str, Any]]] = {"load": self._load, "found": self._found, "connect": self._connect}
         try:
-            head = self._found(*arguments) if kind == "found" else self._connect(*arguments)
+            head = answers[kind](*arguments)
         except (LoadError, ConventionError) as error:
             head = {"raised": type(error).__name__, "text": str(error)[: 4 * MOST_TEXT]}
         self._write(encode(head))
@@ -75,6 +76,10 @@ class Worker:
             finally:
                 tidy()
         return self._loaded
+
+    def _load(self) -> dict[str, Any]:
+        self._namespace()
+        return {}
 
     def _found(self, as_spec: str | None, spec_names: Sequence[str]) -> dict[str, Any]:
         loaded = self._namespace()

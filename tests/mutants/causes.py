@@ -50,7 +50,7 @@ CAUSES: dict[str, frozenset[str]] = {
     "MulInHalf": frozenset({"computed-in-float16"}),
     "MulTransposesSquare": frozenset({"x-transposed"}),
     "MulLiftsScalars": frozenset({"flattened"}),
-    "softmax_unshifted": frozenset({"exp-overflows"}),
+    "softmax_unshifted": frozenset({"exp-overflows", "naive-softmax"}),
     "softmax_warns": frozenset({"exp-overflows"}),
     "softmax_over_first_axis": frozenset({"softmax-axis-0"}),
     "softmax_over_all": frozenset({"softmax-all"}),
@@ -164,4 +164,7 @@ CAUSES: dict[str, frozenset[str]] = {
     "SigmoidReusesOutput": frozenset({"reused-buffer"}),
     "SigmoidKeepsFirstOutput": frozenset({"stale-x"}),
     "SigmoidNeverFlat": frozenset({"threshold"}),
+    "NetSkipsReluBackward": frozenset({"relu-not-gone-back"}),
+    "SigmoidOverwritesState": frozenset({"second-from-slope"}),
+    "SigmoidRational": frozenset({"approximation"}),
 }

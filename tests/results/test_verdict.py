@@ -51,3 +51,32 @@ def test_a_declared_row_that_is_missing_is_no_pass() -> None:
 def test_a_divergence_of_an_incomplete_run_is_still_one() -> None:
     said = verdict(run(result(status="failed"), end=footer("interrupted")))
     assert said.exit_code == 1 and "diverges" in said.sentence and "interrupted" in said.sentence
+
+
+def test_at_most_three_layers_are_named_and_the_rest_counted() -> None:
+    def said(*layers: str) -> str:
+        return verdict(
+            run(*(result(name, layer=layer, status="failed") for layer in layers for name in ("a", "b")), header=header("a"))
+        ).sentence
+
+    assert said("A", "B", "C").startswith("A, B, C diverge from PyTorch in 6 rows of 6.")
+    assert said("A", "B", "C", "D").startswith("A, B, C and 1 more diverge from PyTorch in 8 rows of 8.")
+    assert said("A", "B", "C", "D", "E").startswith("A, B, C and 2 more diverge from PyTorch in 10 rows of 10.")
+
+
+def test_a_layer_whose_name_has_a_comma_is_one_layer() -> None:
+    assert verdict(run(result(layer="a,b.py:Relu", status="failed"))).sentence.startswith("a,b.py:Relu diverges")
+
+
+def test_what_a_layer_that_raised_left_unjudged_is_not_called_missing() -> None:
+    raised = result("call.answers", role="contract", status="error", n_failed=10, margin=None)
+    said = verdict(run(raised, result("a", n_judged=0, margin=None), header=header("call.answers", "a", "b")))
+    assert (said.outcome, said.exit_code, said.missing) == ("diverges", 1, ())
+    assert said.sentence == "Relu diverges from PyTorch in 1 row of 1."
+
+
+@pytest.mark.parametrize("elsewhere", [{"layer": "Add"}, {"branch": "tensor"}, {"dtype": "float32"}, {"status": "failed"}])
+def test_a_row_that_is_missing_elsewhere_is_still_missing(elsewhere: dict[str, str]) -> None:
+    raised = result("call.answers", **{"role": "contract", "status": "error", "margin": None, **elsewhere})
+    said = verdict(run(raised, header=header("a")))
+    assert [e.quantity for e in said.missing] == ["a"] and "1 declared row never judged: Relu matrix float64 a." in said.sentence

@@ -10,12 +10,17 @@ from typing import NamedTuple
 import numpy as np
 
 from oracle.core.case import Case
+from oracle.core.judge import judge
 from oracle.core.observe import Judged, watching
 from oracle.core.spec import LayerSpec
 from oracle.search.diagnose import arrangement, condition, factors, functions, handling, later, questions, ratio, smallprint, state
 from oracle.search.diagnose.evidence import Bench, Evidence, SpentError, gathered
 from oracle.search.diagnose.guess import Diagnosis, Find, Guess, holds, settled
 
+GENERAL = 5
+"""The rank from which on families say no more than where a layer fails, or that it raises."""
+PLAIN = 3
+"""Cases of normal numbers on which a row is tried for another reason."""
 MOST = 2
 """Causes that explain the evidence equally and are still worth saying; more of them say nothing."""
 
@@ -55,6 +60,8 @@ FAMILIES: tuple[Family, ...] = (
     Family(later.labels, 0, after=True),
     Family(later.solved, 1, after=True),
     Family(later.shapes, 1, after=True),
+    Family(later.slips, 0, after=True),
+    Family(later.transposed, 0, after=True),
     Family(smallprint.inside_logarithm, 2),
     Family(smallprint.clipped, 2),
     Family(arrangement.partly, 2),
@@ -66,6 +73,7 @@ FAMILIES: tuple[Family, ...] = (
     Family(handling.raised, 5),
     Family(condition.beyond_a_size, 5),
     Family(condition.beyond_a_value, 6),
+    Family(later.approximated, 7, after=True),
 )
 """Every family, in order of rank: what is sure and specific first."""
 
@@ -85,17 +93,42 @@ def diagnose(
     `subject` is only observed, so it may run in another process. At most `evidence.BUDGET` observations and what they lead to.
     """
     bench = Bench(spec, subject, row, branch, dtype, seed)
+    specific, general = [tuple(f for f in families if (f.rank < GENERAL) == early) for early in (True, False)]
     with watching(), np.errstate(all="ignore"):
-        try:
-            evidence = gathered(bench, case)
-        except SpentError:
-            return None
-        if evidence is None:
-            return None
-        for rank in sorted({f.rank for f in families}):
-            found = _found(evidence, [f for f in families if f.rank == rank])
-            if found:
-                return _said(evidence, found)
+        evidence = _gathered(bench, case)
+        said = None if evidence is None else _asked(evidence, specific)
+        if said is None and evidence is not None and not evidence.calm:
+            plain = _plainer(bench, seed)
+            said = None if plain is None else _asked(plain, specific)
+        if said is None and evidence is not None:
+            said = _asked(evidence, general)
+    return said
+
+
+def _asked(evidence: Evidence, families: tuple[Family, ...]) -> Diagnosis | None:
+    """What the families of the first rank that has an answer say."""
+    for rank in sorted({f.rank for f in families}):
+        found = _found(evidence, [f for f in families if f.rank == rank])
+        if found:
+            return _said(evidence, found)
+    return None
+
+
+def _gathered(bench: Bench, case: Case) -> Evidence | None:
+    try:
+        return gathered(bench, case)
+    except SpentError:
+        return None
+
+
+def _plainer(bench: Bench, seed: int) -> Evidence | None:
+    """The same row on normal numbers, where it fails there for another reason: a NaN or an exception hides what is wrong besides."""
+    row, reason = bench.row
+    for _ in range(PLAIN):
+        case = bench.calm()
+        found = next((f for f in judge(bench.spec, bench.subject, case).findings if f.name == row and f.reason != reason), None)
+        if found is not None:
+            return _gathered(Bench(bench.spec, bench.subject, found.key, bench.branch, case.dtype, seed), case)
     return None
 
 

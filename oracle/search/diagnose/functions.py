@@ -50,7 +50,7 @@ OTHERS = (
     Other("hard-sigmoid", "torch.sigmoid(", "F.hardsigmoid(", "the hard sigmoid: straight between -3 and 3"),
     Other("hard-sigmoid-0.2", _SIGMOID, "torch.clamp(0.2 * x + 0.5, 0, 1)", "a hard sigmoid: 0.2 x + 0.5 cut to 0 ... 1"),
     Other("sigmoid-of-minus", _SIGMOID, "torch.sigmoid(-x)", "1 - sigmoid(x): the sign in the exponent is wrong"),
-    Other("softsign", _SIGMOID, "(1 + F.softsign(x)) / 2", "a softsign, not sigmoid"),
+    Other("softsign", _SIGMOID, "(1 + F.softsign(x)) / 2", "0.5 + x / (2 (1 + |x|)), a softsign brought to 0 ... 1, not sigmoid"),
     Other("exp-over-one", _SIGMOID, "1 / (1 + torch.exp(x))", "1 / (1 + exp(x)): the sign in the exponent is wrong"),
     Other("softmin", _SOFTMAX, "F.softmin(x, -1)", "softmax of -x"),
     Other("softmax-axis-0", _SOFTMAX, "F.softmax(x, 0)", "the softmax over axis 0 instead of the last one"),

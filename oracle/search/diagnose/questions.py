@@ -210,14 +210,14 @@ def smaller_question(evidence: Evidence) -> Iterator[Guess | Diagnosis]:
         return
     for dim in evidence.failing[0].case.sizes:
         for which, keep in (
-            ("first", slice(0, 1)),
-            ("last", slice(-1, None)),
+            ("the first", slice(0, 1)),
+            ("the last", slice(-1, None)),
             ("all but the last", slice(0, -1)),
             ("all but the first", slice(1, None)),
         ):
             yield Guess(
-                f"only-{which.replace(' ', '-')}-of-{dim}",
-                f"{name} is what torch gives for {which} of axis {dim} alone.",
+                f"only-{which.removeprefix('the ').replace(' ', '-')}-of-{dim}",
+                f"{name} is what torch gives for {which} along axis {dim} alone.",
                 _cut(evidence, name, dim, keep),
             )
 
