@@ -50,6 +50,7 @@ CAUSES: dict[str, frozenset[str]] = {
     "MulInHalf": frozenset({"computed-in-float16"}),
     "MulTransposesSquare": frozenset({"x-transposed"}),
     "MulLiftsScalars": frozenset({"flattened"}),
+    "softmax_global_max": frozenset({"whole-maximum"}),
     "softmax_unshifted": frozenset({"exp-overflows", "naive-softmax"}),
     "softmax_warns": frozenset({"exp-overflows"}),
     "softmax_over_first_axis": frozenset({"softmax-axis-0"}),

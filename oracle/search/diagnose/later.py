@@ -55,8 +55,17 @@ def labels(evidence: Evidence) -> Iterator[Guess | Diagnosis]:
     if spec.name == "SoftmaxWithLoss" and name == "forward.loss":
         sentence = f"{name} is the logarithm of a softmax, in two steps: it is infinite or NaN where the softmax rounds to 0."
         yield _of_terms(evidence, "log-of-softmax", sentence, "torch.log(F.softmax(v, -1))")
-        sentence = f"{name} is formed from exp(x) without taking off the largest score: exp overflows to inf, and inf / inf is NaN."
-        yield _of_terms(evidence, "naive-softmax", sentence, "torch.log(torch.exp(v) / torch.exp(v).sum(-1, keepdim=True))")
+        if _overflows(evidence, name):
+            sentence = f"{name} is formed from exp(x) without taking off the largest score: exp overflows to inf, and inf / inf is NaN."
+            yield _of_terms(evidence, "naive-softmax", sentence, "torch.log(torch.exp(v) / torch.exp(v).sum(-1, keepdim=True))")
+
+
+def _overflows(evidence: Evidence, name: str) -> bool:
+    """Whether scores that are all large, and near each other, give no finite answer: what a NaN elsewhere does not prove."""
+    case = evidence.bench.calm()
+    trial = evidence.bench.tried(with_input(case, "x", case.inputs["x"] + 800))
+    actual = None if trial is None else answer(evidence, trial)
+    return actual is not None and not np.isfinite(actual).all()
 
 
 def _of_terms(evidence: Evidence, cause: str, sentence: str, terms: str) -> Guess:
@@ -213,7 +222,13 @@ def slips(evidence: Evidence) -> Iterator[Guess | Diagnosis]:
     if spec.name == "Affine" and name in ("forward.out", "backward.dx"):
         sentence = f"{name} is what torch gives for W / sqrt(D), with D the number of inputs: the product is scaled."
         yield Guess("product-scaled", sentence, lambda t: asked(spec, name, with_input(t.case, "W", _by_root(t.case.params["W"]))))
-    if spec.name == "softmax":
+    if spec.name == "softmax" and not _overflows(evidence, name):
+        shifted = "torch.exp(x - x.max())"
+        sentence = (
+            f"{name} takes the largest score of the whole array off, not each row's own: rows far below it underflow, and 0 / 0 is NaN."
+        )
+        yield _instead(evidence, "whole-maximum", sentence, "F.softmax(x, -1)", f"({shifted} / {shifted}.sum(-1, keepdim=True))")
+    elif spec.name == "softmax":
         sentence = f"{name} is formed from exp(x) without taking off the largest score: exp overflows to inf, and inf / inf is NaN."
         yield _instead(evidence, "naive-softmax", sentence, "F.softmax(x, -1)", "(torch.exp(x) / torch.exp(x).sum(-1, keepdim=True))")
     if evidence.bench.row[0] == "backward.repeatable":
