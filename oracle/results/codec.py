@@ -12,7 +12,23 @@ from typing import TextIO
 
 from pydantic import TypeAdapter, ValidationError
 
-from oracle.results.model import SCHEMA_VERSION, Counterexample, Depth, Footer, Header, Line, Note, Record, Result, Run
+from oracle.results.model import (
+    SCHEMA_VERSION,
+    Counterexample,
+    Depth,
+    Footer,
+    Header,
+    Health,
+    Line,
+    Note,
+    Planted,
+    Record,
+    Result,
+    Run,
+    Sample,
+    Seen,
+    Worst,
+)
 
 _LINE: TypeAdapter[Line] = TypeAdapter(Line)
 MAX_LINE = 64 * 2**20
@@ -82,6 +98,11 @@ def assembled(header: Header, records: Sequence[Line], damaged: int = 0) -> Run:
         depths=_summed_depths(r for r in records if isinstance(r, Depth)),
         counterexamples=tuple({r.id: r for r in records if isinstance(r, Counterexample)}.values()),
         notes=tuple(dict.fromkeys(r for r in records if isinstance(r, Note))),
+        worsts=tuple({(r.layer, r.quantity): r for r in records if isinstance(r, Worst)}.values()),
+        samples=tuple({(r.layer, r.branch, r.dtype, r.index): r for r in records if isinstance(r, Sample)}.values()),
+        planted=tuple({(r.layer, r.family, r.name): r for r in records if isinstance(r, Planted)}.values()),
+        health=tuple({(r.layer, r.branch, r.quantity): r for r in records if isinstance(r, Health)}.values()),
+        seen=tuple(r for r in records if isinstance(r, Seen)),
         footer=footers[-1] if footers else None,
         n_damaged=damaged,
     )
@@ -134,7 +155,7 @@ def _summed(parts: Iterable[Result]) -> tuple[Result, ...]:
 
 def add_results(a: Result, b: Result) -> Result:
     """Two parts of one row as one. Addition is commutative: of equal margins the lower case index is kept."""
-    counts = ("n_judged", "n_failed", "n_inconclusive", "n_elements", "n_undetermined")
+    counts = ("n_judged", "n_failed", "n_inconclusive", "n_elements", "n_undetermined", "n_replayed", "n_replay_failed")
     worst = min((a, b), key=lambda r: (-_size(r.margin), r.worst_case if r.worst_case is not None else 2**63))
     sums = {name: getattr(a, name) + getattr(b, name) for name in counts}
     status = max((a.status, b.status), key=_SEVERITY.index)
@@ -142,7 +163,12 @@ def add_results(a: Result, b: Result) -> Result:
     outcome = next((o for o in ("differs", "imprecise") if o in outcomes), None)
     message = next((r.message for r in (worst, a, b) if r.message), "")
     kept = {"margin": worst.margin, "worst_case": worst.worst_case, "worst_outcome": outcome, "message": message}
-    return a.model_copy(update={**sums, **kept, "status": status})
+    histograms = {name: _added(getattr(a, name), getattr(b, name)) for name in ("margins", "ulps")}
+    return a.model_copy(update={**sums, **kept, **histograms, "status": status})
+
+
+def _added(a: dict[str, int], b: dict[str, int]) -> dict[str, int]:
+    return dict(Counter(a) + Counter(b))
 
 
 _SEVERITY = ("not-run", "not-claimed", "skipped", "passed", "known", "stale", "failed", "error")
@@ -167,7 +193,6 @@ def _summed_depths(parts: Iterable[Depth]) -> tuple[Depth, ...]:
 def _add_depths(a: Depth, b: Depth) -> Depth:
     counts = {name: getattr(a, name) + getattr(b, name) for name in ("n_cases", "n_distinct", "n_discarded", "n_examined", "n_shapes")}
     tables = {
-        name: dict(Counter(getattr(a, name)) + Counter(getattr(b, name)))
-        for name in ("boundaries", "protocols", "layouts", "profiles", "shapes")
+        name: _added(getattr(a, name), getattr(b, name)) for name in ("boundaries", "protocols", "layouts", "profiles", "shapes", "extents")
     }
     return a.model_copy(update={**counts, **tables})

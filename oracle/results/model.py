@@ -5,6 +5,8 @@ Schema history
 1   First version: header, result, depth, counterexample, footer.
 2   Subjects: a layer may come from a target of the user's (LayerInfo.spec, target, convention, search_path, not_claimed), status
     not-claimed, notes.
+3   Reports: histograms of margins and ULP distances, extents of the shapes tried, worst cases, samples, planted faults, oracle health,
+    whole arrays of a counterexample, digests, known divergences and the floor of a gate, lanes, shards.
 
 Numbers survive JSON: infinities and NaN are written as the strings "Infinity", "-Infinity" and "NaN". Arrays are written as
 dtype, shape and the base64 of their little-endian C-order bytes, so every bit of them comes back.
@@ -14,13 +16,16 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
+import json
 import math
 import struct
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Text = Annotated[str, Field(max_length=20_000)]
@@ -97,9 +102,18 @@ class CaseData(Record):
     refusal: Name | None = None
     prior: CaseData | None = None
 
+    @cached_property
+    def digest(self) -> str:
+        """16 hexadecimal digits that are the same for the same case, whatever Python, NumPy or machine drew it."""
+        told = self.model_dump(exclude={"layer"}, mode="json")
+        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
+
 
 class ComparisonData(Record):
-    """How far `actual` is from `expected` for one quantity of one case, or how a contract was broken."""
+    """How far `actual` is from `expected` for one quantity of one case, or how a contract was broken.
+
+    actual, expected, allowed: at the worst element. all_actual, all_expected, all_allowed: the whole arrays, where they are small.
+    """
 
     reason: Name
     message: Text
@@ -110,6 +124,9 @@ class ComparisonData(Record):
     actual: ArrayData | None = None
     expected: ArrayData | None = None
     allowed: ArrayData | None = None
+    all_actual: ArrayData | None = None
+    all_expected: ArrayData | None = None
+    all_allowed: ArrayData | None = None
     n_mismatched: Count = 0
     n_elements: Count = 0
 
@@ -130,13 +147,14 @@ class Environment(Record):
 
 
 class Settings(Record):
-    """What was asked for."""
+    """What was asked for. shard: (k, n) where this run judges the k-th of n shares of the cases, from 1; None for all of them."""
 
     layers: tuple[Name, ...]
     examples: Count
     seed: int
     dtypes: tuple[Name, ...]
     workers: Count
+    shard: tuple[Count, Count] | None = None
 
 
 class ContractInfo(Record):
@@ -152,6 +170,7 @@ class LayerInfo(Record):
 
     name: unique in the run. spec: the name of its spec, empty where no spec was found. target: the file, notebook or module of the
     user's that it comes from, empty for our own; convention: how it is called, in words. not_claimed: what it does not promise.
+    source: digest of the code that was judged, empty where it is not known.
     """
 
     name: Name
@@ -167,6 +186,7 @@ class LayerInfo(Record):
     convention: Text = ""
     search_path: tuple[Text, ...] = ()
     not_claimed: tuple[Text, ...] = ()
+    source: Text = ""
 
 
 class Expected(Record):
@@ -178,8 +198,35 @@ class Expected(Record):
     quantity: Name
 
 
+class Known(Record):
+    """A divergence that is known: a row that may fail, why, where that is discussed, and until when ("2027-01-31") it is accepted.
+
+    dtype: empty for every dtype.
+    """
+
+    layer: Name
+    branch: Name
+    quantity: Name
+    dtype: Annotated[str, Field(max_length=200)] = ""
+    reason: Annotated[str, Field(min_length=1, max_length=20_000)]
+    link: Text = ""
+    expires: Annotated[str, Field(pattern=r"^(\d{4}-\d{2}-\d{2})?$")] = ""
+
+
+class Gate(Record):
+    """What a run is held to. floor: cases that every layer, branch and dtype needs. source: the file that says so."""
+
+    known: tuple[Known, ...] = ()
+    floor: Count = 0
+    source: Text = ""
+
+
 class Header(Record):
-    """First line: what will be judged, and where."""
+    """First line: what will be judged, and where.
+
+    boundaries: those that are looked for. n_planted: planted faults that the run puts to the test, None where it does not.
+    corpus: digests of the stored cases that are replayed. label: what the run is called among others, such as "py311".
+    """
 
     kind: Literal["header"] = "header"
     schema_version: int
@@ -191,6 +238,11 @@ class Header(Record):
     layers: tuple[LayerInfo, ...]
     contracts: tuple[ContractInfo, ...]
     expected: tuple[Expected, ...]
+    boundaries: tuple[Name, ...] = ()
+    n_planted: Count | None = None
+    gate: Gate | None = None
+    corpus: tuple[Name, ...] = ()
+    label: Annotated[str, Field(max_length=200)] = ""
 
 
 class Result(Record):
@@ -199,6 +251,9 @@ class Result(Record):
     A file may hold several lines for the same row: they are parts, and `Run.results` holds their sum.
     `n_judged` cases were decided, `n_failed` of them against the layer; `n_inconclusive` more could not be decided because torch
     left its own bound. Of the `n_elements` elements of the cases that were measured, `n_undetermined` had no finite bound.
+
+    margins: of the measured cases how many had which margin. ulps: of their elements how many were which ULP distance from torch's.
+    Both by bucket; see `oracle.results.buckets`. n_replayed: how many of `n_judged` came from a corpus, n_replay_failed: of `n_failed`.
     """
 
     kind: Literal["result"] = "result"
@@ -218,6 +273,10 @@ class Result(Record):
     worst_case: Count | None = None
     worst_outcome: Literal["imprecise", "differs"] | None = None
     message: Text = ""
+    margins: dict[Name, Count] = {}
+    ulps: dict[Name, Count] = {}
+    n_replayed: Count = 0
+    n_replay_failed: Count = 0
 
     @property
     def key(self) -> tuple[str, str, str, str]:
@@ -228,7 +287,8 @@ class Result(Record):
 class Depth(Record):
     """What stands behind the verdict of one layer, branch and dtype: how much was tried, and what it touched.
 
-    `boundaries` counts cases among the `n_examined` that were looked through for them.
+    `boundaries` counts cases among the `n_examined` that were looked through for them. `extents` counts them by the shape of their
+    first input, "rows,columns": the product of all axes but the last, and the last; rounded, see `oracle.results.buckets`.
     """
 
     kind: Literal["depth"] = "depth"
@@ -245,13 +305,106 @@ class Depth(Record):
     profiles: dict[Name, Count] = {}
     shapes: dict[str, Count] = {}
     n_shapes: Count = 0
+    extents: dict[Name, Count] = {}
+
+
+class Seen(Record):
+    """What one shard of a run has seen, so that merged shards can tell how much of it is distinct.
+
+    cases: base64 of the 64-bit digests, little-endian. shapes: as written in `Tally`.
+    """
+
+    kind: Literal["seen"] = "seen"
+    layer: Name
+    branch: Name
+    dtype: Name
+    cases: str
+    shapes: tuple[str, ...]
+
+    def digests(self) -> set[int]:
+        """The digests of the cases."""
+        raw = base64.b64decode(self.cases, validate=True)
+        return set(struct.unpack(f"<{len(raw) // 8}Q", raw[: len(raw) // 8 * 8]))
+
+
+class Worst(Record):
+    """The case with the largest margin of one quantity of a layer, over all branches and dtypes. case: None where it is large."""
+
+    kind: Literal["worst"] = "worst"
+    layer: Name
+    branch: Name
+    dtype: Name
+    quantity: Name
+    seed: int
+    index: Count
+    comparison: ComparisonData
+    shapes: dict[Name, tuple[Count, ...]]
+    protocol: Name
+    layout: Name
+    profiles: tuple[Name, ...] = ()
+    case: CaseData | None = None
+
+
+class Sample(Record):
+    """One small case with both sides' answers by quantity, so that two runs can be compared on the same input."""
+
+    kind: Literal["sample"] = "sample"
+    layer: Name
+    branch: Name
+    dtype: Name
+    index: Count
+    digest: Name
+    case: CaseData
+    actual: dict[Name, ArrayData]
+    expected: dict[Name, ArrayData]
+
+
+class Planted(Record):
+    """A deliberately broken layer that this run had to convict. n_cases: how many cases that took, or how many did not do it.
+
+    rows: the rows on which it was convicted, "branch dtype quantity"; none where it survived.
+    """
+
+    kind: Literal["planted"] = "planted"
+    layer: Name
+    family: Name
+    name: Name
+    fault: Text
+    n_cases: Count
+    rows: tuple[Name, ...] = ()
+
+    @property
+    def convicted(self) -> bool:
+        """Whether the judge has noticed it."""
+        return bool(self.rows)
+
+
+class Health(Record):
+    """The oracle itself: torch.autograd against central differences of torch's own forward, on float64 cases of this run.
+
+    Of the `n_elements` elements of the gradient, `n_kinks` lay at a kink and `n_unresolved` were too badly conditioned to be told by
+    differences; `n_wrong` of the others were further off than truncation and rounding explain. worst: the largest ratio of the two.
+    """
+
+    kind: Literal["health"] = "health"
+    layer: Name
+    branch: Name
+    quantity: Name
+    n_cases: Count
+    n_elements: Count
+    n_kinks: Count = 0
+    n_unresolved: Count = 0
+    n_wrong: Count = 0
+    worst: float | None = None
+    message: Text = ""
 
 
 class Counterexample(Record):
     """A failing case, kept whole, with its minimised form and the way to see it again.
 
     `id` is stable for (seed, layer, branch, dtype, quantity). A later line with the same id replaces an earlier one: the case as it
-    was found is written at once, its minimised form when it is known.
+    was found is written at once, its minimised form when it is known. lane: found by searching, or by replaying a stored corpus, where
+    `index` is the place in it.
     """
 
     kind: Literal["counterexample"] = "counterexample"
@@ -270,6 +423,7 @@ class Counterexample(Record):
     snippet: Text = ""
     replay: Text = ""
     diagnosis: Text | None = None
+    lane: Literal["search", "corpus"] = "search"
 
 
 class Note(Record):
@@ -291,7 +445,9 @@ class Footer(Record):
     message: Text = ""
 
 
-Line = Annotated[Header | Result | Depth | Counterexample | Note | Footer, Field(discriminator="kind")]
+Line = Annotated[
+    Header | Result | Depth | Seen | Worst | Sample | Planted | Health | Counterexample | Note | Footer, Field(discriminator="kind")
+]
 
 
 class Run(Record):
@@ -302,5 +458,10 @@ class Run(Record):
     depths: tuple[Depth, ...] = ()
     counterexamples: tuple[Counterexample, ...] = ()
     notes: tuple[Note, ...] = ()
+    worsts: tuple[Worst, ...] = ()
+    samples: tuple[Sample, ...] = ()
+    planted: tuple[Planted, ...] = ()
+    health: tuple[Health, ...] = ()
+    seen: tuple[Seen, ...] = ()
     footer: Footer | None = None
     n_damaged: Count = 0

@@ -141,8 +141,10 @@ HOSTILE = (
 
 def poisoned(run: Run) -> Run:
     """`run`, in which every field that takes any text holds the worst text there is."""
-    kept = ("kind", "dtype", "data", "status", "role", "outcome", "worst_outcome")
-    arrays, counts = ("inputs", "params", "cotangents", "config", "dims"), ("boundaries", "protocols", "layouts", "profiles", "shapes")
+    kept = ("kind", "dtype", "data", "status", "role", "outcome", "worst_outcome", "lane", "expires")
+    arrays, counts = ("inputs", "params", "cotangents", "config", "dims"), (
+        "boundaries", "protocols", "layouts", "profiles", "shapes", "extents", "margins", "ulps",
+    )  # fmt: skip
 
     def poison(value: object, name: str = "") -> object:
         if isinstance(value, dict):
