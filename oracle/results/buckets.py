@@ -1,7 +1,8 @@
 """Buckets of the histograms in a results file: how their names are written by the judge, and read by everybody.
 
 A margin m > 0 falls into the bucket named by the least whole k with m <= 2^k, from -40 to 40; "0" stands for no difference at all, and
-"inf" for a NaN or infinity on one side only. An ULP distance falls into buckets of the same names: "0", "2^0", "2^1" ... "2^64". An extent is rounded down to one of `EXTENTS`.
+"inf" for a NaN or infinity on one side only. An ULP distance falls into buckets of the same names: "0", "2^0", "2^1" ... "2^64". An
+extent is rounded down to one of `EXTENTS`.
 """
 
 from __future__ import annotations
