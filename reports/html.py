@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from pathlib import Path
-from typing import Any
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
 from oracle.results import Run, verdict
-from reports import words
-from reports.cases import DivergenceView, divergence, left_out
-from reports.findings import Finding, account, anchor, elsewhere, findings, headline
-from reports.matrix import href, matrix
+from reports.cases import DivergenceView, divergence
+from reports.findings import Finding, findings
+from reports.matrix import matrix
+from reports.page import render
 from reports.rows import Rows
 from reports.sections import section
 from reports.subjects import subjects
 from reports.writing import write_whole
 
-HERE = Path(__file__).parent
 BUDGET = 150_000
 """Characters that counterexamples may take together; those beyond it are listed with their command only."""
 LISTED = 200
@@ -31,8 +24,6 @@ FIRST = 8
 """This many divergences are named under the verdict."""
 MISSING = 20
 """This many rows that were declared but never judged are named."""
-LONGEST = 20_000
-"""Characters of one string; what is longer is cut in the middle, so that no single field can fill the page."""
 
 
 def write_html(run: Run, path: Path) -> Path:
@@ -42,25 +33,20 @@ def write_html(run: Run, path: Path) -> Path:
 
 def render_html(run: Run) -> str:
     """The report on `run` as a string."""
-    style, script = _asset("report.css"), _asset("report.js")
     rows = Rows(run)
     columns, blocks = matrix(rows)
     found = findings(rows)
     full, rest = _within_budget(_views(found))
     decided = verdict(run)
     quiet = {"passed"} if len(blocks) > MANY else set()
-    page = environment().get_template("page.html.jinja")
-    return page.render(
+    return render(
+        "page.html.jinja",
         run=run,
         header=run.header,
         verdict=decided,
-        style=Markup(style),
-        script=Markup(script),
-        policy=f"default-src 'none'; style-src {_digest(style)}; script-src {_digest(script)}; base-uri 'none'; form-action 'none'",
         subjects=subjects(rows) if any(info.target for info in rows.layers) and len(rows.layers) > 1 else [],
         other_notes=rows.other_notes,
         any_unclaimed=any(row.state == "not-claimed" for row in rows.all),
-        loads=words.LOADS,
         columns=columns,
         blocks=[block for block in blocks if block.state not in quiet],
         folded=[block for block in blocks if block.state in quiet],
@@ -99,37 +85,3 @@ def _within_budget(views: list[DivergenceView]) -> tuple[list[DivergenceView], l
 def _stood_for(view: DivergenceView, full: list[DivergenceView]) -> bool:
     """Whether a counterexample of the same quantity or contract of the same layer is shown already."""
     return any(other.row.layer == view.row.layer and other.row.quantity == view.row.quantity for other in full)
-
-
-def environment() -> Environment:
-    """Templates in which every string is made visible and then escaped, whether or not the template remembers to ask for it."""
-    templates = Environment(
-        loader=FileSystemLoader(HERE / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_finalize,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    helpers = (account, anchor, elsewhere, headline, href, left_out, words.count, words.duration, words.margin_text, words.shorten)
-    templates.globals.update({helper.__name__: helper for helper in helpers})
-    templates.globals["states"] = words.STATES
-    return templates
-
-
-def _finalize(value: Any) -> Any:
-    """Called by Jinja on every value that a template prints, before it is escaped."""
-    if isinstance(value, Markup):
-        return value
-    if isinstance(value, str):
-        return words.shorten(words.visible(value, lines=True), LONGEST)
-    return value
-
-
-def _asset(name: str) -> str:
-    return (HERE / "assets" / name).read_text(encoding="utf-8")
-
-
-def _digest(text: str) -> str:
-    """The source expression with which a content security policy allows exactly this inline text."""
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

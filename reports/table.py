@@ -7,7 +7,7 @@ from markupsafe import Markup
 from oracle.results import Counterexample, Run, verdict
 from reports.brief import inputs_text, is_small
 from reports.findings import account, findings, headline
-from reports.html import environment
+from reports.page import environment
 from reports.rows import Rows
 from reports.subjects import Line, subjects
 from reports.words import LOADS, count
