@@ -4,6 +4,7 @@ Imports nothing else of ours, and neither NumPy nor torch, so that a report can 
 """
 
 from oracle.results.codec import ResultsError, ResultsWriter, assembled, read_run
+from oracle.results.gate import entry_for, entry_name, gated, problems
 from oracle.results.model import (
     SCHEMA_VERSION,
     ArrayData,
@@ -59,6 +60,10 @@ __all__ = [
     "Verdict",
     "Worst",
     "assembled",
+    "entry_for",
+    "entry_name",
+    "gated",
+    "problems",
     "read_run",
     "verdict",
 ]

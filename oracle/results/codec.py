@@ -12,6 +12,7 @@ from typing import TextIO
 
 from pydantic import TypeAdapter, ValidationError
 
+from oracle.results.gate import gated
 from oracle.results.model import (
     SCHEMA_VERSION,
     Counterexample,
@@ -92,9 +93,10 @@ def read_run(path: Path) -> Run:
 def assembled(header: Header, records: Sequence[Line], damaged: int = 0) -> Run:
     """The records that follow `header` as a run, its parts summed."""
     footers = [r for r in records if isinstance(r, Footer)]
+    complete = bool(footers) and footers[-1].outcome == "complete" and not damaged
     return Run(
         header=header,
-        results=_summed(r for r in records if isinstance(r, Result)),
+        results=gated(_summed(r for r in records if isinstance(r, Result)), header, complete),
         depths=_summed_depths(r for r in records if isinstance(r, Depth)),
         counterexamples=tuple({r.id: r for r in records if isinstance(r, Counterexample)}.values()),
         notes=tuple(dict.fromkeys(r for r in records if isinstance(r, Note))),
