@@ -52,7 +52,7 @@ def check(
     Raises ValueError or TypeError where an argument means nothing: the message names it and says what there is; ImportError without torch.
     """
     from oracle.search.campaign import judge_entrant
-    from oracle.search.declaration import header, now
+    from oracle.search.declaration import Plan, header, now
     from oracle.search.entrant import Assignment, dismiss, hold
     from oracle.search.environment import environment
 
@@ -65,7 +65,7 @@ def check(
     judged_by = _checked_claims(entrant.judged_by(), settings)
     began = time.monotonic()
     written: list[Line] = []
-    head = header((entrant,), (), settings, environment(), f"check({entrant.label}, like={spec.name!r})")
+    head = header(Plan((entrant,), settings, environment(), f"check({entrant.label}, like={spec.name!r})", vetted=False))
     hold(Assignment(entrant, judged_by, _Contained(runnable)))
     ended: Literal["complete", "interrupted"] = "complete"
     try:

@@ -47,7 +47,16 @@ def main() -> None:
 @main.command(epilog=EXIT_CODES)
 @click.argument("layers", nargs=-1, metavar="[LAYER]...")
 @search_options
-def run(layers: tuple[str, ...], examples: int, seed: int, dtypes: tuple[str, ...], workers: int | None, out: Path) -> None:
+def run(
+    layers: tuple[str, ...],
+    examples: int,
+    seed: int,
+    dtypes: tuple[str, ...],
+    workers: int | None,
+    shard: tuple[int, int] | None,
+    label: str,
+    out: Path,
+) -> None:
     """Judge reference layers against PyTorch and write a conformance report.
 
     Every LAYER (all, if none is named) is swept with the same number of cases, shared out over its branches and the dtypes. Results
@@ -60,6 +69,7 @@ def run(layers: tuple[str, ...], examples: int, seed: int, dtypes: tuple[str, ..
     need_torch()
     from oracle.results import ResultsError, Settings, verdict
     from oracle.search.campaign import campaign
+    from oracle.search.declaration import Plan
     from oracle.search.entrant import own
     from oracle.search.environment import environment
 
@@ -69,11 +79,12 @@ def run(layers: tuple[str, ...], examples: int, seed: int, dtypes: tuple[str, ..
         seed=seed,
         dtypes=tuple(dict.fromkeys(dtypes)) or DTYPES[:2],
         workers=workers or processors(),
+        shard=shard,
     )
     path = out / RESULTS
     try:
         with progress_bar(settings.layers, examples) as advance:
-            campaign(own(settings.layers), settings, environment(), command_line(), path, advance)
+            campaign(Plan(own(settings.layers), settings, environment(), command_line(), label=label), path, advance)
         found = read(path)
         page = write_page(found, out / PAGE)
     except ResultsError as error:

@@ -58,6 +58,8 @@ def check(
     seed: int,
     dtypes: tuple[str, ...],
     workers: int | None,
+    shard: tuple[int, int] | None,
+    label: str,
     out: Path,
 ) -> None:
     """Judge layers of your own against PyTorch.
@@ -91,28 +93,30 @@ def check(
         seed=seed,
         dtypes=dtypes,
         workers=workers,
+        shard=shard,
     )
-    _judge(introduced, settings, out, json_path, many=len(targets) > 1)
+    _judge(introduced, settings, label, out, json_path, many=len(targets) > 1)
 
 
-def _judge(introduced: Introduced, settings: object, out: Path, json_path: Path | None, many: bool) -> None:
+def _judge(introduced: Introduced, settings: object, label: str, out: Path, json_path: Path | None, many: bool) -> None:
     from oracle.results import ResultsError, verdict
     from oracle.search.campaign import campaign
+    from oracle.search.declaration import Plan
     from oracle.search.environment import environment
 
     results = out / RESULTS
     try:
         with progress_bar(settings.layers, settings.examples) as advance:  # type: ignore[attr-defined]
-            campaign(
-                introduced.entrants,
+            plan = Plan(
+                tuple(introduced.entrants),
                 settings,  # type: ignore[arg-type]
                 environment(),
                 command_line(),
-                results,
-                advance,
-                introduced.rejected,
-                introduced.notes,
+                tuple(introduced.rejected),
+                tuple(introduced.notes),
+                label,
             )
+            campaign(plan, results, advance)
         found = read(results)
         written = [("Report", write_page(found, out / PAGE)), ("Results", results)]
         written += _tables(found, out, json_path, many)

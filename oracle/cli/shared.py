@@ -21,6 +21,20 @@ USAGE = 2
 EXIT_CODES = "Exit codes: 0 conforms, 1 diverges, 2 wrong usage, 3 incomplete (interrupted, killed, or less judged than declared)."
 
 
+class Share(click.ParamType[tuple[int, int]]):
+    """A share of the cases: 2/4 is the second of four."""
+
+    name = "share"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        if isinstance(value, tuple):
+            return value
+        k, slash, n = str(value).partition("/")
+        if not (slash and k.isdecimal() and n.isdecimal() and 1 <= int(k) <= int(n) <= 10_000):
+            self.fail(f"{value!r} is no share; write K/N with K from 1 to N, such as 2/4.", param, ctx)
+        return int(k), int(n)
+
+
 def search_options(command: Callable[..., None]) -> Callable[..., None]:
     """The options of every command that searches: how much, from which seed, in which dtypes, and where to."""
     for option in (
@@ -30,6 +44,10 @@ def search_options(command: Callable[..., None]) -> Callable[..., None]:
             default=BUILD,
             show_default=True,
             help="Folder for results and report.",
+        ),
+        click.option("--label", default="", metavar="NAME", help="What `gradconform merge` calls this run.  [default: as py311]"),
+        click.option(
+            "--shard", type=Share(), default=None, metavar="K/N", help="Judge the K-th of N shares of the cases; merge puts them together."
         ),
         click.option("--workers", type=click.IntRange(1, 256), default=None, help="Processes.  [default: one per processor]"),
         click.option(

@@ -18,7 +18,8 @@ class Comparison(NamedTuple):
     """One quantity of one case. `margin` is the worst of abs(actual - expected) / allowed; 1 is the edge, inf a wrong NaN.
 
     `inconclusive`: torch itself is outside its bound, so nothing is charged to the layer.
-    `worst_index` and `n_mismatched` tell of failures; where all is well they may be left empty.
+    `worst_index` and `n_mismatched` tell of failures; where all is well they may be left empty. `ulps`: of a measured comparison, how
+    many of the determined elements are which ULP distance apart, see `ulp_counts`.
     """
 
     quantity: str
@@ -30,6 +31,12 @@ class Comparison(NamedTuple):
     reason: str = "value"
     worst_index: tuple[int, ...] = ()
     n_mismatched: int = 0
+    ulps: tuple[int, ...] = ()
+
+
+ULP_BUCKETS = 67
+"""0, then up to 2^0, 2^1 ... 2^64, then those where a NaN or infinity stands on one side only."""
+_SIGNED = {2: np.int16, 4: np.int32, 8: np.int64}
 
 
 def same_bits(actual: Array, expected: Array) -> bool:
@@ -43,8 +50,22 @@ def compare(quantity: str, actual: Array, expected: Array, ball: Ball, measure: 
     Without `measure`, torch's own error is not looked at and undetermined elements are not counted where everything is within its
     allowed error anyway.
     """
-    if not measure and same_bits(actual, expected):
-        return Comparison(quantity, True, 0.0, False, 0, 0)
+    if not measure:
+        return (
+            Comparison(quantity, True, 0.0, False, 0, 0)
+            if same_bits(actual, expected)
+            else _compare(quantity, actual, expected, ball, False)
+        )
+    found = _compare(quantity, actual, expected, ball, True)
+    if actual.dtype != expected.dtype or actual.dtype.kind != "f":
+        return found
+    if found.n_undetermined:
+        determined = np.isfinite(ball.radius)
+        actual, expected = actual[determined], expected[determined]
+    return found._replace(ulps=ulp_counts(actual, expected))
+
+
+def _compare(quantity: str, actual: Array, expected: Array, ball: Ball, measure: bool) -> Comparison:
     wide = ball.p.wide
     a, e = actual.astype(wide, copy=False), expected.astype(wide, copy=False)
     off = np.abs(a - e)
@@ -90,6 +111,28 @@ def _compare_closely(quantity: str, a: Array, e: Array, ball: Ball, off: Array) 
         worst_index=tuple(int(i) for i in index),
         n_mismatched=n_bad,
     )
+
+
+def ulp_counts(actual: Array, expected: Array) -> tuple[int, ...]:
+    """How many elements of two float arrays of one shape and dtype are 0, up to 2^0, 2^1 ... 2^64 floats apart; last, a NaN or infinity
+    on one side only. Zeros of either sign are the same, and so are two NaN."""
+    if same_bits(actual, expected):
+        return (actual.size, *[0] * (ULP_BUCKETS - 1))
+    signed = _SIGNED[actual.itemsize]
+    a, e = (_ordered(np.ascontiguousarray(x).view(signed)) for x in (actual, expected))
+    apart = np.maximum(a, e).astype(np.uint64) - np.minimum(a, e).astype(np.uint64)
+    # 2^(k-1) < d <= 2^k: the exponent of d - 1, which float64 rounds only where buckets are wide anyway
+    bucket = np.where(apart == 0, 0, np.frexp((apart - (apart > 0)).astype(np.float64))[1] + 1)
+    nan, other_nan = np.isnan(actual), np.isnan(expected)
+    bucket = np.where(nan & other_nan, 0, bucket)
+    bucket = np.where((nan != other_nan) | ((np.isinf(actual) | np.isinf(expected)) & (apart > 0) & ~nan), ULP_BUCKETS - 1, bucket)
+    return tuple(np.bincount(bucket.reshape(-1), minlength=ULP_BUCKETS).tolist())
+
+
+def _ordered(bits: Array) -> Array:
+    """The bit patterns of floats as whole numbers in the order of the floats, both zeros at 0."""
+    wide = bits.astype(np.int64)
+    return np.where(wide < 0, np.int64(np.iinfo(bits.dtype).min) - wide, wide)
 
 
 def allowed_error(ball: Ball) -> Array:

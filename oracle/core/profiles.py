@@ -171,6 +171,12 @@ def sprinkled(rng: Rng, a: Array) -> Array:
     return out
 
 
+BOUNDARIES = (
+    "zero", "negative-zero", "ties", "nan", "inf", "subnormal", "saturation", "size-0", "size-1", "batch-1", "one-class",
+)  # fmt: skip
+"""Every boundary that is looked for. ties: the largest value of the last axis stands there more than once. saturation: 15 and beyond."""
+
+
 def boundaries(a: Array) -> tuple[str, ...]:
     """The boundaries that `a` touches: its sizes, and the kinds of numbers it holds."""
     hit = []
@@ -196,5 +202,7 @@ def boundaries(a: Array) -> tuple[str, ...]:
     if least < np.finfo(a.dtype).tiny:
         hit.append("subnormal")
     if most >= 15:
-        hit.append("large")
+        hit.append("saturation")
+    if a.ndim and a.shape[-1] > 1 and (np.add.reduce(a == a.max(axis=-1, keepdims=True), axis=-1) > 1).any():
+        hit.append("ties")
     return tuple(hit)

@@ -6,7 +6,7 @@ import itertools
 import multiprocessing
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from oracle.core.spec import LayerSpec
-from oracle.results import Counterexample, Depth, Environment, Footer, Note, Result, ResultsWriter, Settings
+from oracle.results import Counterexample, Depth, Footer, Note, Result, ResultsWriter, Sample, Settings, Worst
 from oracle.results.model import Record
 from oracle.search import jobs
-from oracle.search.declaration import dtypes_of, header, not_claimed, now, rejection
-from oracle.search.entrant import Entrant, Rejected
-from oracle.search.tally import Failure, GroupDepth, Tally, depths, results
+from oracle.search.declaration import Plan, dtypes_of, header, not_claimed, now, rejection
+from oracle.search.entrant import Entrant
+from oracle.search.tally import SAMPLES, Failure, Group, GroupDepth, Tally, depths, results, seen
 
 CHUNK = 1024
 """Cases of one job; a multiple of the sweep's block."""
@@ -40,29 +40,20 @@ class Writer(Protocol):
     def write(self, record: Record) -> None: ...
 
 
-def campaign(
-    entrants: Sequence[Entrant],
-    settings: Settings,
-    environment: Environment,
-    command: str,
-    path: Path,
-    progress: Progress,
-    rejected: Sequence[Rejected] = (),
-    notes: Sequence[Note] = (),
-) -> None:
-    """Judge `entrants` and write the results to `path`; `progress(label, n)` is called when n more cases of one are done.
+def campaign(plan: Plan, path: Path, progress: Progress) -> None:
+    """Do what `plan` says and write the results to `path`; `progress(label, n)` is called when n more cases of one entrant are done.
 
-    rejected: what could not be entered, for the record; so are `notes`. Ctrl-C and a worker that dies leave everything found so far in
-    the file, with a footer that says so. Raises ResultsError if `path` cannot be written.
+    Ctrl-C and a worker that dies leave everything found so far in the file, with a footer that says so. Raises ResultsError if `path`
+    cannot be written.
     """
     began = time.monotonic()
     outcome, message = "complete", ""
-    with ResultsWriter(path, header(entrants, rejected, settings, environment, command)) as writer:
-        for record in (*[rejection(r) for r in rejected], *notes):
+    with ResultsWriter(path, header(plan)) as writer:
+        for record in (*[rejection(r) for r in plan.rejected], *plan.notes):
             writer.write(record)
         try:
-            with _pool(settings.workers) as pool:
-                _judge_all(entrants, settings, pool, writer, progress)
+            with _pool(plan.settings.workers) as pool:
+                _judge_all(plan, pool, writer, progress)
         except KeyboardInterrupt:
             outcome, message = "interrupted", "stopped by the user"
         except BrokenProcessPool:
@@ -76,12 +67,12 @@ class JudgeFailed(Exception):  # noqa: N818 - it says what happened to whom
     """The judge itself could not deal with a subject: which one, and how."""
 
 
-def _judge_all(entrants: Sequence[Entrant], settings: Settings, pool: Executor | None, writer: Writer, progress: Progress) -> None:
+def _judge_all(plan: Plan, pool: Executor | None, writer: Writer, progress: Progress) -> None:
     """One after the other. What our own code makes of one subject does not cost the others their verdict. Raises JudgeFailed at the end."""
     failed = []
-    for entrant in entrants:
+    for entrant in plan.entrants:
         try:
-            judge_entrant(entrant, settings, pool, writer, progress)
+            judge_entrant(entrant, plan.settings, pool, writer, progress)
         except (BrokenProcessPool, OSError):
             raise
         except Exception as error:
@@ -123,6 +114,8 @@ class _Record:
         self._known: dict[tuple[str, str], GroupDepth] = {}
         self._flushed = time.monotonic()
         self._told: set[str] = set()
+        self._samples: dict[Group, list[Sample]] = {}
+        self._largest: dict[str, tuple[float, int]] = {}
         self.failures: dict[tuple[str, str, str], Failure] = {}
 
     def add(self, part: Tally) -> None:
@@ -144,8 +137,30 @@ class _Record:
         rows: list[Result | Depth] = [*results(self._part, self._spec), *depths(self._part, self._known)]
         for row in rows:
             self._writer.write(row)
+        for group, samples in self._part.samples.items():
+            both = [*self._samples.get(group, ()), *samples]
+            self._samples[group] = sorted(both, key=lambda sample: sample.index)[:SAMPLES]
+        for (_, _, name), counted in self._part.rows.items():
+            if counted.margin and name in self._spec.quantities:
+                found = (-counted.margin, counted.worst_case or 0)
+                self._largest[name] = min(self._largest.get(name, found), found)
         self._part = Tally(self._spec, self._entrant.label)
         self._flushed = time.monotonic()
+
+    def end(self) -> None:
+        """Write what is left, and what only the end of the cases shows."""
+        self.flush()
+        if self._settings.shard is not None:
+            for record in seen(self._entrant.label, self._known):
+                self._writer.write(record)
+        for branch in self._spec.branches:
+            for dtype in self._settings.dtypes:
+                for sample in self._samples.get((branch, dtype), ()):
+                    self._writer.write(sample)
+
+    def worst(self) -> list[tuple[str, int]]:
+        """The quantities that are not always bitwise equal, each with the number of the case in which it has its largest margin."""
+        return [(name, self._largest[name][1]) for name in self._spec.quantities if name in self._largest]
 
     def leads(self) -> list[tuple[tuple[str, str, str], int]]:
         """Of the rows that fail in the same way the first one: that is made small, and stands for the others."""
@@ -171,9 +186,8 @@ def judge_entrant(entrant: Entrant, settings: Settings, pool: Executor | None, w
     record = _Record(entrant, spec, settings, writer)
     for row in not_claimed(entrant, settings):
         writer.write(row)
-    chunk = CHUNK if pool and entrant.target is None else SMALL_CHUNK
-    starts = range(0, settings.examples, chunk)
-    chunks = [(entrant, settings.seed, dtypes, start, min(start + chunk, settings.examples)) for start in starts]
+    small = pool is None or entrant.target is not None
+    chunks = [(entrant, settings.seed, dtypes, start, stop) for start, stop in spans(settings, SMALL_CHUNK if small else CHUNK)]
     done = 0
     try:
         for (*_, start, stop), part in _run(pool, jobs.sweep_chunk, chunks):
@@ -182,14 +196,26 @@ def judge_entrant(entrant: Entrant, settings: Settings, pool: Executor | None, w
             progress(entrant.label, stop - start)
             if part.given_up:
                 # nothing would come of the rest
-                progress(entrant.label, settings.examples - done)
+                progress(entrant.label, sum(stop - start for *_, start, stop in chunks) - done)
                 break
     finally:
-        record.flush()
+        record.end()
     wanted = [(entrant, settings.seed, dtypes, index, key) for key, index in record.leads()]
     for _, counterexample in _run(pool, jobs.minimised, wanted):
         if isinstance(counterexample, Counterexample):
             writer.write(counterexample)
+    for _, found in _run(pool, jobs.worst, [(entrant, settings.seed, dtypes, index, name) for name, index in record.worst()]):
+        if isinstance(found, Worst):
+            writer.write(found)
+
+
+def spans(settings: Settings, chunk: int) -> list[tuple[int, int]]:
+    """The cases of this run, or of this shard of one, in chunks. Whatever their size, a shard has the same cases."""
+    if settings.shard is None:
+        return [(start, min(start + chunk, settings.examples)) for start in range(0, settings.examples, chunk)]
+    k, n = settings.shard
+    starts = range((k - 1) * SMALL_CHUNK, settings.examples, n * SMALL_CHUNK)
+    return [(start, min(start + SMALL_CHUNK, settings.examples)) for start in starts]
 
 
 def _run(pool: Executor | None, job: Callable[..., Any], calls: list[tuple[Any, ...]]) -> Iterator[tuple[tuple[Any, ...], Any]]:

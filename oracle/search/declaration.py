@@ -4,24 +4,52 @@ from __future__ import annotations
 
 import datetime
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from oracle.core.contracts import CONTRACTS, SUBJECT_LOADS, declared
+from oracle.core.profiles import BOUNDARIES
 from oracle.core.spec import LayerSpec
-from oracle.results import SCHEMA_VERSION, ContractInfo, Environment, Expected, Header, LayerInfo, Result, Settings
+from oracle.results import SCHEMA_VERSION, ContractInfo, Environment, Expected, Gate, Header, LayerInfo, Note, Result, Settings
 from oracle.search.entrant import Entrant, Rejected
+from oracle.search.source import source_of
 
 
-def header(entrants: Sequence[Entrant], rejected: Sequence[Rejected], settings: Settings, environment: Environment, command: str) -> Header:
+@dataclass(frozen=True)
+class Plan:
+    """All that a run sets out to do.
+
+    rejected: what could not be entered, for the record; so are `notes`. label: what the run is called among others. vetted: whether it
+    also judges planted faults and the oracle itself. gate: what it is held to.
+    """
+
+    entrants: tuple[Entrant, ...]
+    settings: Settings
+    environment: Environment
+    command: str
+    rejected: tuple[Rejected, ...] = ()
+    notes: tuple[Note, ...] = ()
+    label: str = ""
+    vetted: bool = True
+    gate: Gate | None = None
+
+    @property
+    def vets(self) -> bool:
+        """Whether this run, or this shard of it, judges planted faults and the oracle."""
+        return self.vetted and (self.settings.shard is None or self.settings.shard[0] == 1)
+
+
+def header(plan: Plan) -> Header:
     """The first line of the results."""
-    judged = [(entrant, entrant.judged_by()) for entrant in entrants]
+    settings, rejected = plan.settings, plan.rejected
+    judged = [(entrant, entrant.judged_by()) for entrant in plan.entrants]
     contracts = (*CONTRACTS.values(), *((SUBJECT_LOADS,) if rejected else ()))
     return Header(
         schema_version=SCHEMA_VERSION,
         run_id=uuid.uuid4().hex,
         started=now(),
-        command=command,
-        environment=environment,
+        command=plan.command,
+        environment=plan.environment,
         settings=settings,
         layers=(*[_layer(entrant, spec) for entrant, spec in judged], *[_rejected(r) for r in rejected]),
         contracts=tuple(ContractInfo(id=c.id, version=c.version, explanation=c.explanation) for c in contracts),
@@ -32,6 +60,9 @@ def header(entrants: Sequence[Entrant], rejected: Sequence[Rejected], settings: 
             for dtype in dtypes_of(spec, settings)
             for name in _rows(spec, branch)
         ),
+        boundaries=BOUNDARIES,
+        gate=plan.gate,
+        label=plan.label,
     )
 
 
@@ -65,6 +96,7 @@ def _layer(entrant: Entrant, spec: LayerSpec) -> LayerInfo:
         convention=f"{entrant.convention}{': ' if entrant.details else ''}{entrant.details}" if entrant.convention else "",
         search_path=entrant.search_path,
         not_claimed=entrant.not_claimed,
+        source=source_of(entrant),
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from oracle.core import torch_side
 from oracle.core.ball import PRECISIONS
 from oracle.core.case import Array, Case
-from oracle.core.compare import allowed_error, ulp_distance
+from oracle.core.compare import Comparison, allowed_error, compare, ulp_distance
 from oracle.core.evaluation import Finding
 from oracle.core.observe import Judged, observe, watching
 from oracle.core.spec import LayerSpec
@@ -22,6 +22,8 @@ LITERAL = 64
 """Elements up to which an array is written out in a snippet; a larger one is packed."""
 PACKED = 4096
 """Bytes up to which an array is packed; a larger one is only to be had by replaying."""
+WHOLE = 256
+"""Elements up to which both sides' answers are stored whole."""
 
 
 def explained(spec: LayerSpec, subject: Judged, case: Case, finding: Finding) -> ComparisonData:
@@ -30,31 +32,59 @@ def explained(spec: LayerSpec, subject: Judged, case: Case, finding: Finding) ->
     if found is None:
         return ComparisonData(reason=finding.reason or "contract", message=finding.message)
     with watching(), np.errstate(all="ignore"):
-        expected = torch_side.evaluate(spec, case)
-        seen = observe(subject, case)
-        results = dict(zip(spec.quantities, seen.evaluation.outputs + seen.evaluation.grads, strict=False))
-        answers = dict(zip(spec.quantities, expected.outputs + expected.grads, strict=False))
-        if found.quantity not in results or found.quantity not in answers:
+        sides = _sides(spec, subject, case, found.quantity)
+        if sides is None or sides[0].shape != sides[1].shape or len(found.worst_index) != sides[0].ndim:
             return ComparisonData(reason=finding.reason, message=finding.message, margin=found.margin)
-        actual, wanted = results[found.quantity], answers[found.quantity]
-        allowed = allowed_error(spec.bounds(PRECISIONS[case.dtype], case)[found.quantity])
         at = found.worst_index
-        if actual.shape != wanted.shape or len(at) != actual.ndim:
-            return ComparisonData(reason=finding.reason, message=finding.message, margin=found.margin)
-        off = np.abs(actual.astype(np.float64) - wanted.astype(np.float64))
-        return ComparisonData(
-            reason=finding.reason,
-            message=finding.message or _sentence(finding.name, actual[at], wanted[at], allowed[at], found.margin, at),
-            margin=found.margin,
-            max_abs=float(np.nanmax(off, initial=0.0)),
-            max_ulp=ulp_distance(actual, wanted),
-            worst_index=at,
-            actual=stored_array(np.asarray(actual[at])),
-            expected=stored_array(np.asarray(wanted[at])),
-            allowed=stored_array(np.asarray(allowed[at], np.float64)),
-            n_mismatched=found.n_mismatched,
-            n_elements=found.n_elements,
-        )
+        actual, expected, allowed = sides
+        told = finding.message or _sentence(finding.name, actual[at], expected[at], allowed[at], found.margin, at)
+        return _in_numbers(*sides, found, finding.reason, told)
+
+
+def measured(spec: LayerSpec, subject: Judged, case: Case, quantity: str) -> ComparisonData | None:
+    """How far `quantity` is off in a case that holds, with the values at its worst element; None where there is nothing to compare."""
+    sides = _sides(spec, subject, case, quantity)
+    if sides is None or sides[0].shape != sides[1].shape or not sides[0].size:
+        return None
+    actual, expected, allowed = sides
+    found = compare(quantity, actual, expected, spec.bounds(PRECISIONS[case.dtype], case)[quantity])
+    off = np.abs(actual.astype(np.float64) - expected.astype(np.float64))
+    ratio = np.where(off > 0, off / allowed, 0.0)
+    at = np.unravel_index(int(np.nanargmax(np.where(np.isnan(ratio), -1.0, ratio))), ratio.shape)
+    return _in_numbers(actual, expected, allowed, found._replace(worst_index=tuple(map(int, at))), "value", "")
+
+
+def _sides(spec: LayerSpec, subject: Judged, case: Case, quantity: str) -> tuple[Array, Array, Array] | None:
+    """(actual, expected, allowed error) of one quantity; None where one of them gave none."""
+    expected = torch_side.evaluate(spec, case)
+    seen = observe(subject, case).evaluation
+    results = dict(zip(spec.quantities, seen.outputs + seen.grads, strict=False))
+    answers = dict(zip(spec.quantities, expected.outputs + expected.grads, strict=False))
+    if quantity not in results or quantity not in answers:
+        return None
+    return results[quantity], answers[quantity], allowed_error(spec.bounds(PRECISIONS[case.dtype], case)[quantity])
+
+
+def _in_numbers(actual: Array, expected: Array, allowed: Array, found: Comparison, reason: str, message: str) -> ComparisonData:
+    at = found.worst_index
+    off = np.abs(actual.astype(np.float64) - expected.astype(np.float64))
+    whole = actual.size <= WHOLE and actual.dtype == expected.dtype
+    return ComparisonData(
+        reason=reason,
+        message=message,
+        margin=found.margin,
+        max_abs=float(np.nanmax(off, initial=0.0)),
+        max_ulp=ulp_distance(actual, expected),
+        worst_index=at,
+        actual=stored_array(np.asarray(actual[at])),
+        expected=stored_array(np.asarray(expected[at])),
+        allowed=stored_array(np.asarray(allowed[at], np.float64)),
+        all_actual=stored_array(actual) if whole else None,
+        all_expected=stored_array(expected) if whole else None,
+        all_allowed=stored_array(np.asarray(allowed, np.float64)) if whole else None,
+        n_mismatched=found.n_mismatched,
+        n_elements=found.n_elements,
+    )
 
 
 def _sentence(name: str, actual: Any, expected: Any, allowed: Any, margin: float, at: tuple[int, ...]) -> str:

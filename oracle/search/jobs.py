@@ -19,7 +19,7 @@ from oracle.core.evaluation import Evaluation, Finding
 from oracle.core.observe import Judged, SubjectGone, observe, watching
 from oracle.core.spec import LayerSpec
 from oracle.core.stored import stored_case
-from oracle.results.model import ComparisonData, Counterexample
+from oracle.results.model import ComparisonData, Counterexample, Worst
 from oracle.search.entrant import Entrant, assignment, dismiss
 from oracle.search.numbered import case_at
 from oracle.search.tally import Tally
@@ -68,6 +68,17 @@ def sweep_chunk(entrant: Entrant, seed: int, dtypes: Sequence[str], start: int, 
     tally = sweep(spec, subject, seed, dtypes, start, stop, entrant.label)
     tally.printed = subject.output if isinstance(subject, Isolated) else ""
     return tally
+
+
+def worst(entrant: Entrant, seed: int, dtypes: Sequence[str], index: int, quantity: str) -> Worst | None:
+    """The case `index` as the one with the largest margin of `quantity`; None if the subject does not answer it again."""
+    from oracle.search.samples import worst_case
+
+    try:
+        _, spec, subject = assignment(entrant)
+        return worst_case(spec, subject, entrant.label, seed, index, case_at(spec, seed, dtypes, index), quantity)
+    except (LoadError, ConventionError, SubjectGone, *UNANSWERABLE):
+        return None
 
 
 def counterexample_id(layer: str, key: Key, seed: int) -> str:

@@ -10,6 +10,7 @@ from oracle.core.judge import decide
 from oracle.core.observe import Judged, Observation, SubjectGone, observations, watching
 from oracle.core.spec import LayerSpec
 from oracle.search.numbered import blocks
+from oracle.search.samples import is_sample, sample
 from oracle.search.tally import Tally
 
 MEASURED = 16
@@ -34,6 +35,8 @@ def sweep(spec: LayerSpec, subject: Judged, seed: int, dtypes: Sequence[str], st
                 for (index, case), answer, observation in zip(block, expected, seen, strict=False):
                     measured = index < ALL_MEASURED or index % MEASURED == 0
                     tally.add(index, case, decide(spec, subject, case, answer, observation, measured), measured)
+                    if is_sample(index, case) and tally.wants_sample(case):
+                        tally.keep(sample(spec, tally.layer, index, case, observation.evaluation, answer))
             except SubjectGone as gone:
                 tally.given_up = str(gone)
             if tally.given_up:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import base64
+import math
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 from oracle.core.case import Case
-from oracle.core.compare import IMPRECISE
+from oracle.core.compare import IMPRECISE, ULP_BUCKETS
 from oracle.core.contracts import CONTRACTS, Handling, handling, tested
 from oracle.core.evaluation import Finding, Judgement
 from oracle.core.profiles import boundaries
 from oracle.core.spec import LayerSpec
-from oracle.results.model import Depth, Result
+from oracle.results.buckets import extent, margin_bucket
+from oracle.results.model import Depth, Result, Sample, Seen
 
 Group = tuple[str, str]
-MAX_SHAPES = 40
-"""Shapes listed per branch and dtype; all are counted."""
+SAMPLES = 2
+"""Cases of a branch and dtype whose answers are kept, so that runs can be compared on the same input."""
 
 
 @dataclass
@@ -29,6 +35,10 @@ class Row:
     n_undetermined: int = 0
     margin: float | None = None
     worst_case: int | None = None
+    n_replayed: int = 0
+    n_replay_failed: int = 0
+    margins: Counter[str] = field(default_factory=Counter)
+    ulps: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(ULP_BUCKETS, np.int64))
 
 
 class Failure(NamedTuple):
@@ -50,7 +60,8 @@ class GroupDepth:
     profiles: Counter[str] = field(default_factory=Counter)
     layouts: Counter[str] = field(default_factory=Counter)
     protocols: Counter[str] = field(default_factory=Counter)
-    shapes: Counter[str] = field(default_factory=Counter)
+    extents: Counter[str] = field(default_factory=Counter)
+    shapes: set[str] = field(default_factory=set)
     digests: set[int] = field(default_factory=set)
 
 
@@ -64,6 +75,7 @@ class Tally:
         self.rows: defaultdict[tuple[str, str, str], Row] = defaultdict(Row)
         self.depths: defaultdict[Group, GroupDepth] = defaultdict(GroupDepth)
         self.failures: dict[tuple[str, str, str], Failure] = {}
+        self.samples: dict[Group, list[Sample]] = {}
         self.discards: Counter[str] = Counter()
         self.given_up = ""
         self.printed = ""
@@ -89,7 +101,12 @@ class Tally:
                 row.n_undetermined += c.n_undetermined
             if c.inconclusive:
                 row.n_inconclusive += 1
-            elif row.margin is None or c.margin > row.margin:
+                continue
+            if examined:
+                row.margins[margin_bucket(c.margin)] += 1
+                if c.ulps:
+                    row.ulps += c.ulps
+            if row.margin is None or c.margin > row.margin:
                 row.margin, row.worst_case = c.margin, index
         findings = [f for f in judgement.findings if f.name not in self._not_claimed]
         for name in {f.name for f in findings}:
@@ -98,6 +115,15 @@ class Tally:
             key = (*group, f.name)
             if key not in self.failures or index < self.failures[key].case:
                 self.failures[key] = Failure(index, f)
+
+    def wants_sample(self, case: Case) -> bool:
+        """Whether a sample of this branch and dtype is still wanted. Cases come in the order of their numbers."""
+        return len(self.samples.get((case.branch, case.dtype), ())) < SAMPLES
+
+    def keep(self, sample: Sample | None) -> None:
+        """Keep a sample."""
+        if sample is not None:
+            self.samples.setdefault((sample.branch, sample.dtype), []).append(sample)
 
     def leave_out(self, case: Case, why: str) -> None:
         """Count a case that was drawn and not judged."""
@@ -114,20 +140,24 @@ class Tally:
         self.printed = self.printed or other.printed
         for key, row in other.rows.items():
             mine = self.rows[key]
-            for name in ("n_failed", "n_inconclusive", "n_elements", "n_undetermined"):
+            for name in ("n_failed", "n_inconclusive", "n_elements", "n_undetermined", "n_replayed", "n_replay_failed"):
                 setattr(mine, name, getattr(mine, name) + getattr(row, name))
+            mine.margins.update(row.margins)
+            mine.ulps += row.ulps
             if row.margin is not None and (mine.margin is None or (-row.margin, row.worst_case) < (-mine.margin, mine.worst_case)):
                 mine.margin, mine.worst_case = row.margin, row.worst_case
         for group, depth in other.depths.items():
             mine_depth = self.depths[group]
             for name in ("n_cases", "n_discarded", "n_examined", "n_answered"):
                 setattr(mine_depth, name, getattr(mine_depth, name) + getattr(depth, name))
-            for name in ("boundaries", "profiles", "layouts", "protocols", "shapes"):
+            for name in ("boundaries", "profiles", "layouts", "protocols", "extents", "shapes", "digests"):
                 getattr(mine_depth, name).update(getattr(depth, name))
-            mine_depth.digests |= depth.digests
         for key, failure in other.failures.items():
             if key not in self.failures or failure.case < self.failures[key].case:
                 self.failures[key] = failure
+        for group, samples in other.samples.items():
+            both = [*self.samples.get(group, ()), *samples]
+            self.samples[group] = sorted(both, key=lambda sample: sample.index)[:SAMPLES]
 
 
 def _examine(depth: GroupDepth, case: Case) -> None:
@@ -145,7 +175,10 @@ def _examine(depth: GroupDepth, case: Case) -> None:
     depth.profiles.update(set(case.profiles))
     depth.layouts[case.layout] += 1
     depth.protocols["refused" if case.refusal else case.protocol] += 1
-    depth.shapes[" ".join("x".join(map(str, a.shape)) or "scalar" for a in case.inputs.values())] += 1
+    depth.shapes.add(" ".join("x".join(map(str, a.shape)) or "scalar" for a in case.inputs.values()))
+    first = next(iter(case.inputs.values()))
+    across = first.shape[-1] if first.ndim else 1
+    depth.extents[f"{extent(math.prod(first.shape[:-1]))},{extent(across)}"] += 1
 
 
 def results(tally: Tally, spec: LayerSpec) -> list[Result]:
@@ -193,6 +226,10 @@ def _result(tally: Tally, spec: LayerSpec, key: tuple[str, str, str], judged: in
         worst_case=row.worst_case if margin is not None else None,
         worst_outcome=None if failure is None or margin is None else _outcome(failure.finding, margin),
         message="" if failure is None else failure.finding.message[:500],
+        margins=dict(sorted(row.margins.items())),
+        ulps={f"2^{k - 1}" if 0 < k < ULP_BUCKETS - 1 else "inf" if k else "0": n for k, n in enumerate(row.ulps.tolist()) if n},
+        n_replayed=row.n_replayed,
+        n_replay_failed=row.n_replay_failed,
     )
 
 
@@ -207,9 +244,9 @@ def depths(tally: Tally, known: dict[Group, GroupDepth]) -> list[Depth]:
     for (branch, dtype), depth in sorted(tally.depths.items()):
         before = known.setdefault((branch, dtype), GroupDepth())
         new_digests = depth.digests - before.digests
-        new_shapes = depth.shapes.keys() - before.shapes.keys()
+        new_shapes = depth.shapes - before.shapes
         before.digests |= new_digests
-        before.shapes.update(depth.shapes)
+        before.shapes |= new_shapes
         found.append(
             Depth(
                 layer=tally.layer,
@@ -223,8 +260,22 @@ def depths(tally: Tally, known: dict[Group, GroupDepth]) -> list[Depth]:
                 protocols=dict(depth.protocols),
                 layouts=dict(depth.layouts),
                 profiles=dict(depth.profiles),
-                shapes=dict(sorted(depth.shapes.items(), key=lambda item: (-item[1], item[0]))[:MAX_SHAPES]),
+                extents=dict(depth.extents),
                 n_shapes=len(new_shapes),
             )
         )
     return found
+
+
+def seen(layer: str, known: dict[Group, GroupDepth]) -> list[Seen]:
+    """What tells the distinct cases and shapes of one shard from those of another."""
+    return [
+        Seen(
+            layer=layer,
+            branch=branch,
+            dtype=dtype,
+            cases=base64.b64encode(np.array(sorted(depth.digests), "<u8").tobytes()).decode("ascii"),
+            shapes=tuple(sorted(depth.shapes)),
+        )
+        for (branch, dtype), depth in sorted(known.items())
+    ]

@@ -14,7 +14,7 @@ from oracle.core.draw import GeneratorSource, draw_case
 from oracle.core.observe import Judged
 from oracle.core.spec import LayerSpec
 from oracle.results import Settings
-from oracle.search.declaration import header, not_claimed
+from oracle.search.declaration import Plan, header, not_claimed
 from oracle.search.entrant import Entrant
 from oracle.search.environment import environment
 from oracle.search.sweep import sweep
@@ -30,7 +30,7 @@ Key = tuple[str, str, str]
 def _declared(entrant: Entrant, dtypes: tuple[str, ...] = DTYPES) -> tuple[set[Key], set[Key]]:
     """The rows that a run declares for `entrant`, and those that it shows as not claimed."""
     settings = Settings(layers=(entrant.label,), examples=1, seed=0, dtypes=dtypes, workers=1)
-    expected = {(e.branch, e.dtype, e.quantity) for e in header((entrant,), (), settings, environment(), "").expected}
+    expected = {(e.branch, e.dtype, e.quantity) for e in header(Plan((entrant,), settings, environment(), "")).expected}
     rows = list(not_claimed(entrant, settings))
     assert all(r.status == "not-claimed" and not r.n_judged for r in rows)
     return expected, {(r.branch, r.dtype, r.quantity) for r in rows}

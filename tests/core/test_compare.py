@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from oracle.core.ball import PRECISIONS, Ball
-from oracle.core.compare import FACTOR, Comparison, compare, same_bits, ulp_distance
+from oracle.core.compare import FACTOR, ULP_BUCKETS, Comparison, compare, same_bits, ulp_counts, ulp_distance
 
 INF, NAN = np.inf, np.nan
 
@@ -119,3 +120,42 @@ def test_ulp_distance(dtype: str) -> None:
     for a, e, wanted in ((NAN, 1, INF), (INF, 1, INF), (1, INF, INF), (NAN, NAN, 0), (INF, INF, 0), (-INF, INF, INF), (0.0, -0.0, 0)):
         assert ulp_distance(np.array([a], dtype), np.array([e], dtype)) == wanted, (a, e)
     assert ulp_distance(np.zeros(0, dtype), np.zeros(0, dtype)) == 0
+
+
+def _in_order(a: np.ndarray) -> list[int | None]:
+    """By brute force: each float's place among all float16, both zeros at one place; None for NaN."""
+    finite = sorted({float(v) for v in np.arange(2**16, dtype=np.uint16).view(np.float16) if not np.isnan(v)})
+    places = {v: i for i, v in enumerate(finite)}
+    return [None if np.isnan(v) else places[float(v)] for v in a]
+
+
+def test_ulp_distances_are_counted_as_by_hand() -> None:
+    rng = np.random.default_rng(0)
+    a, e = (rng.integers(0, 2**16, 4000, dtype=np.uint16).view(np.float16) for _ in range(2))
+    e[:2000] = (a[:2000].view(np.uint16) + rng.integers(0, 9, 2000, dtype=np.uint16)).view(np.float16)
+    wanted = [0] * ULP_BUCKETS
+    for i, j, x, y in zip(_in_order(a), _in_order(e), a, e, strict=True):
+        if i is None or j is None:
+            wanted[0 if i is j else -1] += 1
+        elif i != j and (np.isinf(x) or np.isinf(y)):
+            wanted[-1] += 1
+        else:
+            wanted[0 if i == j else 1 + math.ceil(math.log2(abs(i - j)))] += 1
+    assert ulp_counts(a, e) == tuple(wanted)
+    assert wanted[0] > 100 and wanted[1] > 100 and wanted[-1] > 100 and sum(wanted) == 4000
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_neighbours_and_zeros_of_every_dtype(dtype: str) -> None:
+    one, zero = np.array([1.0], dtype), np.array([0.0], dtype)
+    assert ulp_counts(one, np.nextafter(one, one + one))[1] == 1
+    assert ulp_counts(zero, -zero)[0] == 1
+    assert ulp_counts(np.nextafter(zero, one), np.nextafter(zero, -one))[2] == 1
+    assert ulp_counts(np.full(3, np.finfo(dtype).max), np.full(3, np.finfo(dtype).min))[np.dtype(dtype).itemsize * 8 + 1] == 3
+
+
+def test_elements_of_which_nothing_is_known_have_no_ulp_distance() -> None:
+    p = PRECISIONS["float32"]
+    ball = Ball(p, np.array([1.0, 2.0]), np.array([np.inf, 1.0]))
+    found = compare("y", np.array([np.inf, 2.0], np.float32), np.array([1.0, 2.0], np.float32), ball)
+    assert found.ok and found.ulps[0] == 1 and sum(found.ulps) == 1

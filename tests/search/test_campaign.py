@@ -12,12 +12,16 @@ from typing import Any
 import pytest
 
 from oracle.results import ResultsError, Run, Settings, read_run, verdict
+from oracle.results.codec import add_results
 from oracle.search import campaign as module
 from oracle.search.campaign import campaign
-from oracle.search.entrant import own
+from oracle.search.declaration import Plan
+from oracle.search.entrant import Entrant, own
 from oracle.search.environment import environment
+from oracle.search.source import source_of
 from oracle.search.tally import Tally
 from oracle.subjects import subject_of
+from oracle.subjects.target import Target, parse_target
 from reference import Relu
 
 
@@ -32,7 +36,7 @@ def settings(**changes: Any) -> Settings:
 
 def done(path: Path, progress: Callable[[str, int], None] = _nothing, **changes: Any) -> Run:
     asked = settings(**changes)
-    campaign(own(asked.layers), asked, environment(), "test", path, progress)
+    campaign(Plan(own(asked.layers), asked, environment(), "test"), path, progress)
     return read_run(path)
 
 
@@ -72,8 +76,8 @@ def test_the_number_of_workers_and_of_parts_changes_nothing(tmp_path: Path, monk
     by_group = [{(d.layer, d.branch, d.dtype): d for d in run.depths} for run in (one, two)]
     for group, depth in by_group[0].items():
         other = by_group[1][group]
-        dropped = {"shapes"}  # only the most frequent are listed of each part
-        assert depth.model_dump(exclude=dropped) == other.model_dump(exclude=dropped)
+        assert depth == other
+    assert one.samples and one.samples == two.samples and one.worsts and one.worsts == two.worsts
 
 
 def test_a_wrong_layer_is_found_with_its_counterexample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,3 +138,58 @@ def test_a_folder_that_cannot_be_made_is_an_error_before_the_run(tmp_path: Path)
     (tmp_path / "file").write_text("")
     with pytest.raises(ResultsError, match="cannot write"):
         done(tmp_path / "file" / "r.jsonl")
+
+
+def test_shards_share_out_the_cases(tmp_path: Path) -> None:
+    whole = done(tmp_path / "whole.jsonl")
+    shards = [done(tmp_path / f"{k}.jsonl", shard=(k, 3)) for k in (1, 2, 3)]
+    added: dict[Any, Any] = {}
+    for shard in shards:
+        for row in shard.results:
+            added[row.key] = row if row.key not in added else add_results(added[row.key], row)
+        assert 0 < sum(d.n_cases for d in shard.depths) < sum(d.n_cases for d in whole.depths)
+    assert added == {r.key: r for r in whole.results}
+    groups = {(s.layer, s.branch, s.dtype): set[int]() for shard in shards for s in shard.seen}
+    for seen in (s for shard in shards for s in shard.seen):
+        groups[(seen.layer, seen.branch, seen.dtype)] |= seen.digests()
+    assert {group: len(digests) for group, digests in groups.items()} == {(d.layer, d.branch, d.dtype): d.n_distinct for d in whole.depths}
+    assert not whole.seen
+
+
+def test_the_worst_case_is_the_one_with_the_margin_of_its_row(tmp_path: Path) -> None:
+    run = done(tmp_path / "r", layers=("Sigmoid",))
+    rows = {r.key: r for r in run.results}
+    assert {w.quantity for w in run.worsts} == {"forward.out", "backward.dx"}
+    for worst in run.worsts:
+        row = rows[(worst.layer, worst.branch, worst.dtype, worst.quantity)]
+        assert row.worst_case == worst.index and row.margin == worst.comparison.margin
+        assert row.margin == max(r.margin or 0 for r in run.results if r.quantity == worst.quantity)
+        found = worst.comparison
+        assert found.actual and found.expected and found.allowed
+        off = abs(found.actual.values()[0] - found.expected.values()[0])
+        assert off / found.allowed.values()[0] == pytest.approx(row.margin, rel=1e-6)
+
+
+def test_samples_hold_both_answers_and_the_digest_of_their_case(tmp_path: Path) -> None:
+    run = done(tmp_path / "r", layers=("Affine", "softmax"))
+    groups = Counter((s.layer, s.branch, s.dtype) for s in run.samples)
+    assert set(groups.values()) <= {1, 2} and len(groups) == len(run.depths)
+    for sample in run.samples:
+        assert sample.digest == sample.case.digest
+        assert sample.actual.keys() == sample.expected.keys()
+        assert ("backward.dx" in sample.actual) == (sample.layer == "Affine")
+
+
+def test_the_code_that_was_judged_is_told_apart_by_its_digest(tmp_path: Path) -> None:
+    relu, sigmoid, net = (source_of(entrant) for entrant in own(("Relu", "Sigmoid", "TwoLayerNet")))
+    assert relu == sigmoid and len({relu, net, ""}) == 3, "two classes of one module; a net is built from more than its own"
+    file = tmp_path / "layers.py"
+    found = []
+    for text in ("class Relu: pass\n", "class Relu: pass  # changed\n"):
+        file.write_text(text)
+        found.append(source_of(Entrant("a", "Relu", parse_target(f"{file}:Relu"))))
+    assert len({*found, ""}) == 3
+    by_module = Entrant("a", "Relu", Target("layers", "module", "layers", None), search_path=(str(tmp_path),))
+    assert source_of(by_module) == found[1]
+    file.unlink()
+    assert source_of(by_module) == ""

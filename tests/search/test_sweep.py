@@ -34,9 +34,7 @@ class HalfOfDb(Affine):
 
 
 def everything(tally: Tally, spec: LayerSpec) -> tuple[Any, ...]:
-    # which of the equally frequent shapes are listed hangs on the order of the parts: see the test of it
-    shown = [depth.model_copy(update={"shapes": {}}) for depth in depths(tally, {})]
-    return results(tally, spec), shown, tally.failures, tally.discards, tally.handled
+    return results(tally, spec), depths(tally, {}), tally.samples, tally.failures, tally.discards, tally.handled
 
 
 def swept(spec: LayerSpec, layer: Any, *bounds: int) -> Tally:
@@ -113,17 +111,6 @@ def test_merging_is_commutative_and_associative() -> None:
     assert all(other == found[0] for other in (*found, everything(total, spec)))
 
 
-def test_the_shapes_that_are_listed_do_not_hang_on_the_order() -> None:
-    spec = spec_named("Affine")
-    listed = []
-    for order in ((0, 60, 120), (120, 60, 0)):
-        total = Tally(spec)
-        for start in order:
-            total.merge(sweep(spec, subject_of(spec), 3, DTYPES, start, start + 60))
-        listed.append([depth.shapes for depth in depths(total, {})])
-    assert listed[0] == listed[1]
-
-
 def test_the_first_failing_case_is_kept() -> None:
     spec = spec_named("Affine")
     tally = swept(spec, HalfOfDb, 0, N)
@@ -148,7 +135,7 @@ def test_depth_counts_what_was_tried() -> None:
     for depth in found:
         assert depth.n_cases == N // 4 == sum(depth.protocols.values()) == sum(depth.layouts.values()) == depth.n_examined
         assert depth.n_cases * 0.7 < depth.n_distinct <= depth.n_cases and depth.n_discarded == 0
-        assert depth.n_shapes >= len(depth.shapes) > 10
+        assert depth.n_shapes > 10 and sum(depth.extents.values()) == depth.n_examined and len(depth.extents) > 10
         assert depth.boundaries["size-1"] > 0 and depth.profiles["normal"] > 0
 
 
