@@ -171,7 +171,7 @@ def test_the_worst_case_is_the_one_with_the_margin_of_its_row(tmp_path: Path) ->
 
 
 def test_samples_hold_both_answers_and_the_digest_of_their_case(tmp_path: Path) -> None:
-    run = done(tmp_path / "r", layers=("Affine", "softmax"))
+    run = done(tmp_path / "r", layers=("Affine", "softmax"), examples=1500)
     groups = Counter((s.layer, s.branch, s.dtype) for s in run.samples)
     assert set(groups.values()) <= {1, 2} and len(groups) == len(run.depths)
     for sample in run.samples:
