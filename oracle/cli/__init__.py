@@ -9,19 +9,15 @@ from pathlib import Path
 import click
 
 from oracle.cli.check import check
+from oracle.cli.run import run
 from oracle.cli.shared import (
     BUILD,
-    DTYPES,
     EXIT_CODES,
     PAGE,
     RESULTS,
-    command_line,
     need_torch,
     print_with,
-    processors,
-    progress_bar,
     read,
-    search_options,
     usage,
     write_page,
 )
@@ -42,56 +38,6 @@ def main() -> None:
     gradconform list                   what there is, and against what it is judged
     gradconform replay ID              run a counterexample of the last report again
     """
-
-
-@main.command(epilog=EXIT_CODES)
-@click.argument("layers", nargs=-1, metavar="[LAYER]...")
-@search_options
-def run(
-    layers: tuple[str, ...],
-    examples: int,
-    seed: int,
-    dtypes: tuple[str, ...],
-    workers: int | None,
-    shard: tuple[int, int] | None,
-    label: str,
-    out: Path,
-) -> None:
-    """Judge reference layers against PyTorch and write a conformance report.
-
-    Every LAYER (all, if none is named) is swept with the same number of cases, shared out over its branches and the dtypes. Results
-    are written as they are found to OUT/results.jsonl, the report to OUT/index.html. Ctrl-C keeps what is done.
-
-    \b
-    gradconform run --examples 100000          a thorough run
-    gradconform run Relu --dtype float32       one layer, one dtype
-    """
-    need_torch()
-    from oracle.results import ResultsError, Settings, verdict
-    from oracle.search.campaign import campaign
-    from oracle.search.declaration import Plan
-    from oracle.search.entrant import own
-    from oracle.search.environment import environment
-
-    settings = Settings(
-        layers=_layer_names(layers),
-        examples=examples,
-        seed=seed,
-        dtypes=tuple(dict.fromkeys(dtypes)) or DTYPES[:2],
-        workers=workers or processors(),
-        shard=shard,
-    )
-    path = out / RESULTS
-    try:
-        with progress_bar(settings.layers, examples) as advance:
-            campaign(Plan(own(settings.layers), settings, environment(), command_line(), label=label), path, advance)
-        found = read(path)
-        page = write_page(found, out / PAGE)
-    except ResultsError as error:
-        raise usage(str(error)) from error
-    print_with("summary", found)
-    click.echo(f"\nReport:  {page}\nResults: {path}")
-    sys.exit(verdict(found).exit_code)
 
 
 @main.command("list")
@@ -189,13 +135,5 @@ def report(results: Path, out: Path | None) -> None:
     sys.exit(verdict(found).exit_code)
 
 
-def _layer_names(layers: tuple[str, ...]) -> tuple[str, ...]:
-    from oracle.specs import UnknownLayerError, all_specs, spec_named
-
-    try:
-        return tuple(dict.fromkeys(spec_named(name).name for name in layers)) or tuple(all_specs())
-    except UnknownLayerError as error:
-        raise usage(str(error)) from error
-
-
+main.add_command(run)
 main.add_command(check)
