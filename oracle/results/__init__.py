@@ -3,8 +3,10 @@
 Imports nothing else of ours, and neither NumPy nor torch, so that a report can be made where neither is installed.
 """
 
-from oracle.results.codec import ResultsError, ResultsWriter, assembled, read_run
+from oracle.results.codec import ResultsWriter, assembled, read_run
+from oracle.results.errors import ResultsError, WritingStopped
 from oracle.results.gate import entry_for, entry_name, gated, problems
+from oracle.results.held import held
 from oracle.results.model import (
     SCHEMA_VERSION,
     ArrayData,
@@ -59,7 +61,9 @@ __all__ = [
     "Settings",
     "Verdict",
     "Worst",
+    "WritingStopped",
     "assembled",
+    "held",
     "entry_for",
     "entry_name",
     "gated",

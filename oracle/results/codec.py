@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import stat
+from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
 from pydantic import TypeAdapter, ValidationError
 
+from oracle.results.errors import ResultsError, WritingStopped
 from oracle.results.gate import gated
+from oracle.results.held import held
 from oracle.results.model import (
     SCHEMA_VERSION,
     Counterexample,
@@ -31,63 +36,106 @@ from oracle.results.model import (
     Worst,
 )
 
+__all__ = ["ResultsError", "ResultsWriter", "WritingStopped", "add_results", "assembled", "read_run"]
+
 _LINE: TypeAdapter[Line] = TypeAdapter(Line)
 MAX_LINE = 64 * 2**20
 """Bytes; a longer line is damage, not a result: the largest case the sweep draws takes a few MiB."""
-
-
-class ResultsError(Exception):
-    """A results file that cannot be used, with the reason and what to do."""
+MAX_FILE = 512 * 2**20
+"""Bytes; a thorough run of every layer writes a few MiB."""
 
 
 class ResultsWriter:
     """Writes a run line by line to `path`; each line is flushed to the operating system before `write` returns.
 
-    The file is created new: an older run under the same name is replaced only once the header of this one is written.
+    The file is created new: an older run under the same name is replaced only once the header of this one is written. Until the writer
+    is left no other run can write to the folder. Raises ResultsError.
     """
 
     def __init__(self, path: Path, header: Header) -> None:
         self.path = path
-        partial = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file: TextIO = partial.open("w", encoding="utf-8", newline="\n")
-        except OSError as error:
-            raise ResultsError(f"cannot write results to {path}: {error.strerror}. Choose another folder with --out.") from error
-        self.write(header)
-        os.replace(partial, path)
+        with ExitStack() as undo:
+            undo.enter_context(held(path.parent))
+            partial = path.with_name(f".{path.name}.{os.getpid()}")
+            try:
+                self._file: TextIO = undo.enter_context(partial.open("w", encoding="utf-8", newline="\n"))
+                self.write(header)
+                os.replace(partial, path)
+            except OSError as error:
+                partial.unlink(missing_ok=True)
+                raise ResultsError(f"cannot write results to {path}: {error.strerror}. Choose another folder with --out.") from error
+            self._leave = undo.pop_all()
 
     def write(self, record: Record) -> None:
-        """Append one record."""
-        self._file.write(record.model_dump_json(exclude_defaults=False) + "\n")
-        self._file.flush()
+        """Append one record. Raises WritingStopped."""
+        try:
+            self._file.write(record.model_dump_json(exclude_defaults=False) + "\n")
+            self._file.flush()
+        except OSError as error:
+            told = f"{self.path} could be written no further: {error.strerror}. What was found until then is in it."
+            raise WritingStopped(f"{told} Make room, or choose another folder with --out.") from error
 
     def __enter__(self) -> ResultsWriter:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._file.close()
+        try:
+            self._leave.close()
+        except OSError:
+            # what a full disk has not taken yet; `write` has said so
+            if error is None:
+                raise
 
 
 def read_run(path: Path) -> Run:
     """The run stored in `path`, its parts summed.
 
     A damaged or half-written line after the header is counted in `Run.n_damaged` and passed over, so that what was found before a
-    crash can still be read. Raises ResultsError if the file cannot be read at all: missing, no header, or a newer schema.
+    crash can still be read; so is whatever follows the footer. Raises ResultsError if the file cannot be read at all: missing, no plain
+    file, too large, no header, two of them, or a newer schema.
     """
     try:
-        lines = _lines(path)
-        header = _header(path, next(lines, b""))
-        records: list[Line] = []
-        damaged = 0
-        for line in lines:
-            try:
-                records.append(_LINE.validate_json(line))
-            except ValidationError:
-                damaged += 1
+        with open(path, "rb", opener=_opener) as file:
+            _check_file(path, file.fileno())
+            lines = _lines(file)
+            header = _header(path, next(lines, b""))
+            records, damaged = _records(path, lines)
     except OSError as error:
         raise ResultsError(f"cannot read {path}: {error.strerror}.") from error
     return assembled(header, records, damaged)
+
+
+def _opener(name: str, flags: int) -> int:
+    """Opens without waiting: a pipe that nobody writes to would be waited for for ever."""
+    return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _check_file(path: Path, handle: int) -> None:
+    found = os.fstat(handle)
+    if not stat.S_ISREG(found.st_mode):
+        raise ResultsError(f"cannot read {path}: it is no plain file. Name a results file, such as results.jsonl.")
+    if found.st_size > MAX_FILE:
+        raise ResultsError(f"cannot read {path}: it has {found.st_size:,} bytes, and no run writes more than {MAX_FILE:,}.")
+
+
+def _records(path: Path, lines: Iterable[bytes]) -> tuple[list[Line], int]:
+    """The records of `lines`, and how many of these are damaged."""
+    records: list[Line] = []
+    damaged = 0
+    ended = False
+    for line in lines:
+        try:
+            record = _LINE.validate_json(line)
+        except ValidationError:
+            damaged += 1
+            continue
+        if isinstance(record, Header):
+            raise ResultsError(f"{path} holds more than one run. Take it apart where a header begins; runs are put together by merge.")
+        damaged += ended
+        if not ended:
+            records.append(record)
+        ended = ended or isinstance(record, Footer)
+    return records, damaged
 
 
 def assembled(header: Header, records: Sequence[Line], damaged: int = 0) -> Run:
@@ -110,14 +158,18 @@ def assembled(header: Header, records: Sequence[Line], damaged: int = 0) -> Run:
     )
 
 
-def _lines(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while line := file.readline(MAX_LINE + 1):
-            if line.strip():
-                yield line
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    # editors on some systems put a byte order mark in front
+    if file.read(len(BOM_UTF8)) != BOM_UTF8:
+        file.seek(0)
+    while line := file.readline(MAX_LINE + 1):
+        if line.strip():
+            yield line
 
 
 def _header(path: Path, line: bytes) -> Header:
+    if line.startswith(b"\x1f\x8b"):
+        raise ResultsError(f"{path} is compressed. Unpack it first.")
     version = _version_of(line)
     if version is not None and version > SCHEMA_VERSION:
         raise ResultsError(

@@ -16,6 +16,7 @@ import pytest
 from oracle.core.stored import restored_array, stored_array
 from oracle.results import SCHEMA_VERSION, ArrayData, ResultsError, ResultsWriter, read_run
 from oracle.results.codec import add_results
+from oracle.results.held import LOCK
 from oracle.results.model import Record
 from tests.results.records import array, counterexample, depth, footer, header, result
 
@@ -137,7 +138,7 @@ def test_every_line_is_on_disk_once_it_is_written(tmp_path: Path) -> None:
         assert read_run(path).footer is None
         writer.write(result())
         assert len(read_run(path).results) == 1
-    assert [p.name for p in path.parent.iterdir()] == ["r"]
+    assert sorted(p.name for p in path.parent.iterdir()) == [LOCK, "r"]
 
 
 def test_of_counterexamples_with_one_id_the_last_counts(tmp_path: Path) -> None:
