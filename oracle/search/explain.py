@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from oracle.core import torch_side
 from oracle.core.ball import PRECISIONS
 from oracle.core.case import Array, Case
 from oracle.core.compare import Comparison, allowed_error, compare, ulp_distance
 from oracle.core.evaluation import Finding
+from oracle.core.expected import evaluate as expected_of
 from oracle.core.observe import Judged, observe, watching
 from oracle.core.spec import LayerSpec
 from oracle.core.stored import stored_array
@@ -56,7 +56,7 @@ def measured(spec: LayerSpec, subject: Judged, case: Case, quantity: str) -> Com
 
 def _sides(spec: LayerSpec, subject: Judged, case: Case, quantity: str) -> tuple[Array, Array, Array] | None:
     """(actual, expected, allowed error) of one quantity; None where one of them gave none."""
-    expected = torch_side.evaluate(spec, case)
+    expected = expected_of(spec, case)
     seen = observe(subject, case).evaluation
     results = dict(zip(spec.quantities, seen.outputs + seen.grads, strict=False))
     answers = dict(zip(spec.quantities, expected.outputs + expected.grads, strict=False))

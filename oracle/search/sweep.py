@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from oracle.core import torch_side
 from oracle.core.case import Case
+from oracle.core.expected import evaluate as expected_of
 from oracle.core.judge import decide
 from oracle.core.observe import Judged, Observation, SubjectGone, observations, watching
 from oracle.core.spec import LayerSpec
@@ -29,7 +29,7 @@ def sweep(spec: LayerSpec, subject: Judged, seed: int, dtypes: Sequence[str], st
             block = _claimed(spec, tally, drawn)
             # one side after the other over a whole block: both libraries run faster from a warm cache
             answers = observations(subject, [case for _, case in block])
-            expected = [torch_side.evaluate(spec, case) for _, case in block]
+            expected = [expected_of(spec, case) for _, case in block]
             seen = _until_gone(answers, tally)
             try:
                 for (index, case), answer, observation in zip(block, expected, seen, strict=False):
