@@ -89,13 +89,23 @@ def counterexample_id(layer: str, key: Key, seed: int) -> str:
 
 def raw_counterexample(entrant: Entrant, seed: int, dtypes: Sequence[str], index: int, key: Key, finding: Finding) -> Counterexample:
     """The failing case as it was drawn, before it is made smaller. Needs no torch."""
+    return as_it_is(entrant, seed, index, key, finding, case_at(entrant.judged_by(), seed, dtypes, index))
+
+
+def as_it_is(entrant: Entrant, seed: int, index: int, key: Key, finding: Finding, case: Case, identity: str = "") -> Counterexample:
+    """A failing case and the little that is known of it. identity: a name other than that of a case that was searched for."""
     found = finding.comparison
     told = ComparisonData(reason=finding.reason, message=finding.message, margin=None if found is None else found.margin)
-    return _counterexample(entrant, seed, index, key, finding, case_at(entrant.judged_by(), seed, dtypes, index), told)
+    return _counterexample(entrant, seed, index, key, finding, case, told, identity)
 
 
 def minimised(entrant: Entrant, seed: int, dtypes: Sequence[str], index: int, key: Key) -> Counterexample | None:
-    """The failing case `index` made small and explained, with its cause and code that shows it.
+    """The failing case `index` made small and explained, with its cause and code that shows it; see `made_small`."""
+    return made_small(entrant, seed, index, key, case_at(entrant.judged_by(), seed, dtypes, index))
+
+
+def made_small(entrant: Entrant, seed: int, index: int, key: Key, case: Case, identity: str = "") -> Counterexample | None:
+    """A failing case made small and explained.
 
     None if it does not fail when run again, or if the subject did not survive it: then it is left as it is.
     """
@@ -103,11 +113,10 @@ def minimised(entrant: Entrant, seed: int, dtypes: Sequence[str], index: int, ke
 
     try:
         _, spec, subject = assignment(entrant)
-        case = case_at(spec, seed, dtypes, index)
         finding = _finding(spec, subject, case, key[2])
         if finding is None or finding.reason == "died":
             return None
-        raw = _counterexample(entrant, seed, index, key, finding, case, explained(spec, subject, case, finding))
+        raw = _counterexample(entrant, seed, index, key, finding, case, explained(spec, subject, case, finding), identity)
         if _changes_its_mind(subject, case):
             # what is seen in one answer is not there in the next
             return raw.model_copy(update={"diagnosis": UNSTEADY})
@@ -160,10 +169,10 @@ def _finding(spec: LayerSpec, subject: Judged, case: Case, name: str) -> Finding
 
 
 def _counterexample(
-    entrant: Entrant, seed: int, index: int, key: Key, finding: Finding, case: Case, comparison: ComparisonData
+    entrant: Entrant, seed: int, index: int, key: Key, finding: Finding, case: Case, comparison: ComparisonData, identity: str
 ) -> Counterexample:
     branch, dtype, name = key
-    identity = counterexample_id(entrant.label, key, seed)
+    identity = identity or counterexample_id(entrant.label, key, seed)
     where = "" if entrant.target is None else f" --target {shlex.quote(entrant.target.text)}"
     return Counterexample(
         id=identity,
