@@ -11,11 +11,15 @@ from collections.abc import Callable
 from typing import Any
 
 REPORTERS = {
+    "annotations": "reports.annotations:commands",
+    "badge": "reports.badge:write_badge",
     "check": "reports.check:print_check",
     "csv": "reports.table_csv:write_csv",
     "grades": "reports.grades:print_grades",
     "html": "reports.html:write_html",
     "json": "reports.document:write_json",
+    "junit": "reports.junit:write_junit",
+    "markdown": "reports.markdown:write_markdown",
     "summary": "reports.summary:print_summary",
     "table": "reports.table:table_html",
 }

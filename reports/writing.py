@@ -30,6 +30,14 @@ def write_whole(path: Path, text: str) -> Path:
     return path
 
 
+def append(path: Path, text: str) -> Path:
+    """Add `text` to the end of `path`, in one piece, and return it. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab", buffering=0) as file:
+        file.write(text.encode())
+    return path
+
+
 def _umask() -> int:
     """The umask; POSIX can only be asked by setting it."""
     mask = os.umask(0)

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from oracle.cli.check import check
+from oracle.cli.outputs import Outputs, conclude, output_options
 from oracle.cli.run import run
 from oracle.cli.shared import (
     BUILD,
@@ -16,7 +17,6 @@ from oracle.cli.shared import (
     PAGE,
     RESULTS,
     need_torch,
-    print_with,
     read,
     usage,
     write_page,
@@ -121,18 +121,22 @@ def replay(what: str, results: Path, raw: bool, target: str | None) -> None:
 @main.command(epilog=EXIT_CODES)
 @click.argument("results", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), default=None, help="[default: index.html beside RESULTS]")
-def report(results: Path, out: Path | None) -> None:
-    """Write the HTML report of a results file again, and print its summary. Needs neither torch nor NumPy."""
-    from oracle.results import ResultsError, verdict
+@output_options
+def report(results: Path, out: Path | None, outputs: Outputs) -> None:
+    """Write the HTML report of a results file again, and print its summary. Needs neither torch nor NumPy.
+
+    \b
+    gradconform report results.jsonl                                 the page, beside the results
+    gradconform report results.jsonl --junit junit.xml --badge b.svg what a CI system shows
+    gradconform report results.jsonl --markdown "$GITHUB_STEP_SUMMARY" --annotations
+    """
+    from oracle.results import ResultsError
 
     try:
         found = read(results)
-        page = write_page(found, out or results.with_name(PAGE))
     except ResultsError as error:
         raise usage(str(error)) from error
-    print_with("summary", found)
-    click.echo(f"\nReport:  {page}")
-    sys.exit(verdict(found).exit_code)
+    conclude(found, "summary", outputs, [("Report", lambda: write_page(found, out or results.with_name(PAGE)))])
 
 
 main.add_command(run)

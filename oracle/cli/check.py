@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import sys
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from oracle.cli.outputs import Outputs, Writing, alone, conclude, output_options, written_to
 from oracle.cli.shared import (
     DTYPES,
     EXIT_CODES,
@@ -15,10 +16,8 @@ from oracle.cli.shared import (
     RESULTS,
     command_line,
     need_torch,
-    print_with,
     processors,
     progress_bar,
-    read,
     search_options,
     usage,
     write_page,
@@ -44,6 +43,7 @@ CSV = "subjects.csv"
 @click.option("--memory", type=click.IntRange(64), default=4096, show_default=True, metavar="MB", help="Memory of its process.")
 @click.option("--json", "json_path", type=click.Path(dir_okay=False, path_type=Path), help="Write the outcome as JSON as well.")
 @search_options
+@output_options
 def check(
     targets: tuple[str, ...],
     like: str | None,
@@ -61,6 +61,7 @@ def check(
     shard: tuple[int, int] | None,
     label: str,
     out: Path,
+    outputs: Outputs,
 ) -> None:
     """Judge layers of your own against PyTorch.
 
@@ -95,53 +96,37 @@ def check(
         workers=workers,
         shard=shard,
     )
-    _judge(introduced, settings, label, out, json_path, many=len(targets) > 1)
+    _judge(introduced, settings, label, out, json_path, len(targets) > 1, outputs)
 
 
-def _judge(introduced: Introduced, settings: object, label: str, out: Path, json_path: Path | None, many: bool) -> None:
-    from oracle.results import ResultsError, verdict
+def _judge(introduced: Introduced, settings: object, label: str, out: Path, json_path: Path | None, many: bool, outputs: Outputs) -> None:
     from oracle.search.campaign import campaign
     from oracle.search.declaration import Plan
     from oracle.search.environment import environment
 
     results = out / RESULTS
-    try:
+    plan = Plan(
+        tuple(introduced.entrants),
+        settings,  # type: ignore[arg-type]
+        environment(),
+        command_line(),
+        tuple(introduced.rejected),
+        tuple(introduced.notes),
+        label,
+    )
+    with alone(out):
         with progress_bar(settings.layers, settings.examples) as advance:  # type: ignore[attr-defined]
-            plan = Plan(
-                tuple(introduced.entrants),
-                settings,  # type: ignore[arg-type]
-                environment(),
-                command_line(),
-                tuple(introduced.rejected),
-                tuple(introduced.notes),
-                label,
-            )
-            campaign(plan, results, advance)
-        found = read(results)
-        written = [("Report", write_page(found, out / PAGE)), ("Results", results)]
-        written += _tables(found, out, json_path, many)
-    except ResultsError as error:
-        raise usage(str(error)) from error
-    print_with("grades" if many else "check", found)
-    click.echo("")
-    for kind, path in written:
-        click.echo(f"{kind + ':':9}{path}")
-    sys.exit(verdict(found).exit_code)
+            found, trouble = written_to(results, lambda: campaign(plan, results, advance))
+        writings: list[Writing] = [("Report", lambda: write_page(found, out / PAGE)), ("Results", lambda: results)]
+        writings += _tables(found, out, json_path, many)
+        conclude(found, "grades" if many else "check", outputs, writings, trouble)
 
 
-def _tables(found: Run, out: Path, json_path: Path | None, many: bool) -> list[tuple[str, Path]]:
-    from oracle.results import ResultsError
+def _tables(found: Run, out: Path, json_path: Path | None, many: bool) -> list[Writing]:
     from reports import reporter
 
-    written = []
-    for kind, path, wanted in (("csv", out / CSV, many), ("json", json_path, json_path is not None)):
-        if wanted and path is not None:
-            try:
-                reporter(kind)(found, path)
-            except OSError as error:
-                raise ResultsError(f"cannot write {path}: {error.strerror or error}. Choose another place.") from error
-            written.append((kind.upper(), path))
-    return written
+    wanted = (("csv", out / CSV if many else None), ("json", json_path))
+    return [(kind.upper(), functools.partial(reporter(kind), found, path)) for kind, path in wanted if path is not None]
 
 
 def _requests(

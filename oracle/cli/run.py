@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 
+from oracle.cli.outputs import Outputs, alone, conclude, output_options, written_to
 from oracle.cli.shared import (
     DTYPES,
     EXIT_CODES,
@@ -14,10 +14,8 @@ from oracle.cli.shared import (
     RESULTS,
     command_line,
     need_torch,
-    print_with,
     processors,
     progress_bar,
-    read,
     search_options,
     usage,
     write_page,
@@ -27,6 +25,7 @@ from oracle.cli.shared import (
 @click.command(epilog=EXIT_CODES)
 @click.argument("layers", nargs=-1, metavar="[LAYER]...")
 @search_options
+@output_options
 def run(
     layers: tuple[str, ...],
     examples: int,
@@ -36,6 +35,7 @@ def run(
     shard: tuple[int, int] | None,
     label: str,
     out: Path,
+    outputs: Outputs,
 ) -> None:
     """Judge reference layers against PyTorch and write a conformance report.
 
@@ -47,7 +47,7 @@ def run(
     gradconform run Relu --dtype float32       one layer, one dtype
     """
     need_torch()
-    from oracle.results import ResultsError, Settings, verdict
+    from oracle.results import Settings
     from oracle.search.campaign import campaign
     from oracle.search.declaration import Plan
     from oracle.search.entrant import own
@@ -62,16 +62,12 @@ def run(
         shard=shard,
     )
     path = out / RESULTS
-    try:
+    plan = Plan(own(settings.layers), settings, environment(), command_line(), label=label)
+    with alone(out):
         with progress_bar(settings.layers, examples) as advance:
-            campaign(Plan(own(settings.layers), settings, environment(), command_line(), label=label), path, advance)
-        found = read(path)
-        page = write_page(found, out / PAGE)
-    except ResultsError as error:
-        raise usage(str(error)) from error
-    print_with("summary", found)
-    click.echo(f"\nReport:  {page}\nResults: {path}")
-    sys.exit(verdict(found).exit_code)
+            found, trouble = written_to(path, lambda: campaign(plan, path, advance))
+        writings = [("Report", lambda: write_page(found, out / PAGE)), ("Results", lambda: path)]
+        conclude(found, "summary", outputs, writings, trouble)
 
 
 def _layer_names(layers: tuple[str, ...]) -> tuple[str, ...]:
