@@ -6,7 +6,7 @@ import itertools
 import multiprocessing
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from oracle.core.spec import LayerSpec
-from oracle.results import Counterexample, Depth, Footer, Note, Result, ResultsWriter, Sample, Settings, Worst
+from oracle.results import CaseData, Counterexample, Depth, Footer, Note, Result, ResultsWriter, Sample, Settings, Worst
 from oracle.results.model import Record
-from oracle.search import jobs
+from oracle.search import jobs, lanes
 from oracle.search.declaration import Plan, dtypes_of, header, not_claimed, now, rejection
 from oracle.search.entrant import Entrant
 from oracle.search.tally import SAMPLES, Failure, Group, GroupDepth, Tally, depths, results, seen
@@ -72,7 +72,7 @@ def _judge_all(plan: Plan, pool: Executor | None, writer: Writer, progress: Prog
     failed = []
     for entrant in plan.entrants:
         try:
-            judge_entrant(entrant, plan.settings, pool, writer, progress)
+            judge_entrant(entrant, plan.settings, pool, writer, progress, plan.stored_for(entrant.label))
         except (BrokenProcessPool, OSError):
             raise
         except Exception as error:
@@ -158,6 +158,16 @@ class _Record:
                 for sample in self._samples.get((branch, dtype), ()):
                     self._writer.write(sample)
 
+    def replayed(self, found: lanes.Replayed, data: Mapping[int, CaseData]) -> None:
+        """Write what stored cases have shown, apart from what the search is going to."""
+        rows = [*lanes.rows(found.tally, self._spec), *depths(found.tally, self._known)]
+        raws = [
+            lanes.raw_stored(self._entrant, self._settings.seed, f.case, key, f, data[f.case]) for key, f in found.tally.failures.items()
+        ]
+        notes = [lanes.not_replayed(self._entrant.label, data[place].digest, why) for place, why in found.refused]
+        for record in (*rows, *raws, *notes):
+            self._writer.write(record)
+
     def worst(self) -> list[tuple[str, int]]:
         """The quantities that are not always bitwise equal, each with the number of the case in which it has its largest margin."""
         return [(name, self._largest[name][1]) for name in self._spec.quantities if name in self._largest]
@@ -179,13 +189,16 @@ class _Record:
         return dtypes_of(self._spec, self._settings)
 
 
-def judge_entrant(entrant: Entrant, settings: Settings, pool: Executor | None, writer: Writer, progress: Progress) -> None:
-    """Judge one entrant and write what is found to `writer`; without a `pool` in this process."""
+def judge_entrant(
+    entrant: Entrant, settings: Settings, pool: Executor | None, writer: Writer, progress: Progress, stored: Sequence[lanes.Place] = ()
+) -> None:
+    """Judge one entrant, on the cases `stored` first, and write what is found to `writer`; without a `pool` in this process."""
     spec = entrant.judged_by()
     dtypes = dtypes_of(spec, settings)
     record = _Record(entrant, spec, settings, writer)
     for row in not_claimed(entrant, settings):
         writer.write(row)
+    failed = _replay(entrant, settings, pool, record, stored)
     small = pool is None or entrant.target is not None
     chunks = [(entrant, settings.seed, dtypes, start, stop) for start, stop in spans(settings, SMALL_CHUNK if small else CHUNK)]
     done = 0
@@ -200,6 +213,9 @@ def judge_entrant(entrant: Entrant, settings: Settings, pool: Executor | None, w
                 break
     finally:
         record.end()
+    for _, counterexample in _run(pool, lanes.explained_stored, failed):
+        if isinstance(counterexample, Counterexample):
+            writer.write(counterexample)
     wanted = [(entrant, settings.seed, dtypes, index, key) for key, index in record.leads()]
     for _, counterexample in _run(pool, jobs.minimised, wanted):
         if isinstance(counterexample, Counterexample):
@@ -207,6 +223,19 @@ def judge_entrant(entrant: Entrant, settings: Settings, pool: Executor | None, w
     for _, found in _run(pool, jobs.worst, [(entrant, settings.seed, dtypes, index, name) for name, index in record.worst()]):
         if isinstance(found, Worst):
             writer.write(found)
+
+
+def _replay(entrant: Entrant, settings: Settings, pool: Executor | None, record: _Record, stored: Sequence[lanes.Place]) -> list[Any]:
+    """Judge the stored cases; the calls that explain those that fail."""
+    data = dict(stored)
+    failures: dict[jobs.Key, Failure] = {}
+    calls = [(entrant, stored[at : at + SMALL_CHUNK]) for at in range(0, len(stored), SMALL_CHUNK)]
+    for _, replayed in _run(pool, lanes.replay_stored, calls):
+        record.replayed(replayed, data)
+        for key, failure in replayed.tally.failures.items():
+            if key not in failures or failure.case < failures[key].case:
+                failures[key] = failure
+    return [(entrant, settings.seed, f.case, key, data[f.case]) for key, f in lanes.first_of_each(failures)]
 
 
 def spans(settings: Settings, chunk: int) -> list[tuple[int, int]]:

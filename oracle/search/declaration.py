@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from oracle.core.contracts import CONTRACTS, SUBJECT_LOADS, declared
 from oracle.core.profiles import BOUNDARIES
 from oracle.core.spec import LayerSpec
-from oracle.results import SCHEMA_VERSION, ContractInfo, Environment, Expected, Gate, Header, LayerInfo, Note, Result, Settings
+from oracle.results import SCHEMA_VERSION, CaseData, ContractInfo, Environment, Expected, Gate, Header, LayerInfo, Note, Result, Settings
+from oracle.search.corpus import Kept
 from oracle.search.entrant import Entrant, Rejected
 from oracle.search.source import source_of
 
@@ -20,7 +21,7 @@ class Plan:
     """All that a run sets out to do.
 
     rejected: what could not be entered, for the record; so are `notes`. label: what the run is called among others. vetted: whether it
-    also judges planted faults and the oracle itself. gate: what it is held to.
+    also judges planted faults and the oracle itself. gate: what it is held to. kept: stored cases, which are judged before all others.
     """
 
     entrants: tuple[Entrant, ...]
@@ -32,11 +33,20 @@ class Plan:
     label: str = ""
     vetted: bool = True
     gate: Gate | None = None
+    kept: tuple[Kept, ...] = ()
 
     @property
     def vets(self) -> bool:
         """Whether this run, or this shard of it, judges planted faults and the oracle."""
-        return self.vetted and (self.settings.shard is None or self.settings.shard[0] == 1)
+        return self.vetted and self._leads
+
+    def stored_for(self, label: str) -> list[tuple[int, CaseData]]:
+        """The stored cases of a layer with their places in the corpus. Of several shards the first one judges them."""
+        return [(place, kept.case) for place, kept in enumerate(self.kept) if kept.layer == label and self._leads]
+
+    @property
+    def _leads(self) -> bool:
+        return self.settings.shard is None or self.settings.shard[0] == 1
 
 
 def header(plan: Plan) -> Header:
@@ -62,6 +72,7 @@ def header(plan: Plan) -> Header:
         ),
         boundaries=BOUNDARIES,
         gate=plan.gate,
+        corpus=tuple(kept.digest for kept in plan.kept),
         label=plan.label,
     )
 

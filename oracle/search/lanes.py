@@ -16,7 +16,7 @@ from oracle.core.stored import restored_case
 from oracle.results import CaseData, Counterexample, Note, Result
 from oracle.results.verdict import NOT_REPLAYED
 from oracle.search import jobs
-from oracle.search.corpus import Corpus, Kept
+from oracle.search.corpus import Corpus
 from oracle.search.entrant import Entrant, assignment
 from oracle.search.tally import Failure, Tally, results
 from oracle.subjects.conventions import ConventionError
@@ -85,9 +85,9 @@ def first_of_each(failures: dict[jobs.Key, Failure]) -> list[tuple[jobs.Key, Fai
     return list(found.values())
 
 
-def raw_stored(entrant: Entrant, seed: int, place: int, key: jobs.Key, failure: Failure, data: CaseData) -> Counterexample:
+def raw_stored(entrant: Entrant, seed: int, key: jobs.Key, failure: Failure, data: CaseData) -> Counterexample:
     """A stored case that fails, as it was stored. Needs no torch."""
-    found = jobs.as_it_is(entrant, seed, place, key, failure.finding, restored_case(data), _identity(entrant, key, data))
+    found = jobs.as_it_is(entrant, seed, failure.case, key, failure.finding, restored_case(data), _identity(entrant, key, data))
     return found.model_copy(update={"lane": "corpus"})
 
 
@@ -101,25 +101,13 @@ def _identity(entrant: Entrant, key: jobs.Key, data: CaseData) -> str:
     return f"{entrant.label}-{'-'.join(key)}-{data.digest}"
 
 
-def not_replayed(layer: str, name: str, why: str) -> Note:
+def not_replayed(layer: str, digest: str, why: str) -> Note:
     """The note on a stored case that was not judged."""
-    return Note(layer=layer, title=NOT_REPLAYED, text=f"{name}: {why}"[:2000])
+    return Note(layer=layer, title=NOT_REPLAYED, text=f"The stored case {digest} of {layer}: {why}"[:2000])
 
 
 def strays(corpus: Corpus, labels: Sequence[str]) -> list[Note]:
     """A note for each file that holds no case, and for each case of a layer that is not judged."""
     notes = [Note(layer="corpus", title=NOT_REPLAYED, text=text[:2000]) for text in corpus.unusable]
-    notes += [
-        not_replayed(kept.layer, name_of(kept), "this gate judges no such layer") for kept in corpus.cases if kept.layer not in labels
-    ]
-    return notes
-
-
-def name_of(kept: Kept) -> str:
-    """A stored case in words."""
-    return f"{kept.layer} {kept.rows[0]} {kept.digest}"
-
-
-def stored_for(label: str, cases: Sequence[Kept]) -> list[Place]:
-    """The cases of one layer with their numbers in the corpus."""
-    return [(place, kept.case) for place, kept in enumerate(cases) if kept.layer == label]
+    others = (kept for kept in corpus.cases if kept.layer not in labels)
+    return [*notes, *(not_replayed(kept.layer, kept.digest, "this gate judges no such layer") for kept in others)]
