@@ -161,9 +161,8 @@ class _Record:
     def replayed(self, found: lanes.Replayed, data: Mapping[int, CaseData]) -> None:
         """Write what stored cases have shown, apart from what the search is going to."""
         rows = [*lanes.rows(found.tally, self._spec), *depths(found.tally, self._known)]
-        raws = [
-            lanes.raw_stored(self._entrant, self._settings.seed, f.case, key, f, data[f.case]) for key, f in found.tally.failures.items()
-        ]
+        failures = found.tally.failures.items()
+        raws = [lanes.raw_stored(self._entrant, self._settings.seed, key, f, data[f.case]) for key, f in failures]
         notes = [lanes.not_replayed(self._entrant.label, data[place].digest, why) for place, why in found.refused]
         for record in (*rows, *raws, *notes):
             self._writer.write(record)
