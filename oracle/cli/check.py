@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from oracle.cli.entering import convention_name, entered, nothing_in, spec_name
 from oracle.cli.outputs import Outputs, Writing, alone, conclude, output_options, written_to
 from oracle.cli.shared import (
     DTYPES,
@@ -85,9 +86,9 @@ def check(
     workers = workers or (1 if len(targets) == 1 else processors())
     requests = _requests(targets, like, convention, not_claimed, search_path, limits)
     dtypes = tuple(dict.fromkeys(dtypes)) or DTYPES[:2]
-    introduced = _introduced(requests, workers, dtypes)
+    introduced = entered(requests, workers, dtypes)
     if not introduced.entrants and not introduced.rejected:
-        raise usage(_nothing(targets, introduced))
+        raise usage(nothing_in(targets, introduced))
     settings = Settings(
         layers=tuple(e.label for e in introduced.entrants),
         examples=examples,
@@ -140,59 +141,17 @@ def _requests(
     """What is asked for, each word of it checked before anything runs."""
     from oracle.config import ConfigError, read_config
     from oracle.search.introduce import Request
-    from oracle.subjects.conventions import CONVENTION_NAMES
     from oracle.subjects.target import TargetError, parse_target
 
-    if convention is not None and convention not in CONVENTION_NAMES:
-        raise usage(f"--convention: there is no {convention!r}; there are {', '.join(CONVENTION_NAMES)}.")
-    like = _spec_name(like)
+    like, convention = spec_name(like), convention_name(convention)
     try:
         config = read_config(Path.cwd())
         requests = []
         for text in dict.fromkeys(targets):
             words = (*not_claimed, *config.not_claimed_by(text))
             places = tuple(str(Path(p).resolve()) for p in (*search_path, "."))
-            requests.append(Request(parse_target(text), like, convention, places, words, limits))  # type: ignore[arg-type]
+            as_, called = like or spec_name(config.like(text), "as"), convention or convention_name(config.convention(text), "convention")
+            requests.append(Request(parse_target(text), as_, called, places, words, limits))  # type: ignore[arg-type]
     except (ConfigError, TargetError) as error:
         raise usage(str(error)) from error
     return requests
-
-
-def _spec_name(like: str | None) -> str | None:
-    from oracle.specs import all_specs
-    from oracle.subjects.loading import LoadError
-    from oracle.subjects.matching import spec_called
-
-    try:
-        return None if like is None else spec_called(like, tuple(all_specs()))
-    except LoadError as error:
-        raise usage(f"--as: {error}") from error
-
-
-def _introduced(requests: list[Request], workers: int, dtypes: tuple[str, ...]) -> Introduced:
-    """The targets loaded; what was matched and what was not is printed."""
-    from oracle.core.claims import ClaimError
-    from oracle.progress import counting
-    from oracle.search.introduce import introduced
-
-    try:
-        with counting("loading", len(requests)) as advance:
-            found = introduced(requests, workers, advance)
-        for entrant in found.entrants:
-            if not set(dtypes) - entrant.judged_by().claims.dtypes:
-                raise ClaimError(f"not_claimed leaves none of the dtypes {', '.join(dtypes)} to judge")
-    except ClaimError as error:
-        raise usage(str(error)) from error
-    for entrant in found.entrants:
-        told = f" ({entrant.details})" if entrant.details else ""
-        click.echo(f"{entrant.label} is judged as {entrant.spec}, called by the convention {entrant.convention}{told}", err=True)
-    for name, why in found.unmatched:
-        click.echo(f"{name} is not judged: {why}", err=True)
-    return found
-
-
-def _nothing(targets: tuple[str, ...], introduced: Introduced) -> str:
-    names = ", ".join(name for name, _ in introduced.unmatched[:10])
-    notes = "".join(f"\n  {note.text}" for note in introduced.notes[:10])
-    there = f"There are {names}; say what one of them is with :Name and --as." if names else "No class or function is defined there."
-    return f"{' '.join(targets)}: nothing in it is called like a layer we know. {there}{notes}"
