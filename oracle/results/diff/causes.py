@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from oracle.results.diff.changes import Cause, Change, Mark
+from oracle.results.diff.changes import OF_BEFORE, Cause, Change, Mark
 from oracle.results.model import Environment, LayerInfo, Run
 
 Known = Literal["same", "differs", "unknown"]
@@ -108,8 +108,10 @@ def environment_evidence(before: Environment, after: Environment) -> Known:
 
 
 def machine(environment: Environment) -> tuple[str | None, ...]:
-    """What of `environment` can change an answer."""
-    return tuple(getattr(environment, name) for name in MACHINE)
+    """What of `environment` can change an answer: of a Linux the C library, not the kernel."""
+    system, with_, library = environment.platform.partition("-with-")
+    platform = f"Linux{with_}{library}" if system.startswith("Linux-") and with_ else environment.platform
+    return (platform, *[getattr(environment, name) for name in MACHINE if name != "platform"])
 
 
 def settled(change: Change, replay: Replay) -> Change:
@@ -167,7 +169,7 @@ def _holds(change: Change, replay: Replay, other: tuple[Cause, ...], told: str, 
 
 def _fails_after(change: Change) -> bool:
     """Whether the case that was judged again is AFTER's."""
-    return change.mark not in ("fixed", "not seen again")
+    return change.mark not in OF_BEFORE
 
 
 def _whose(whose: Whose, what: str) -> str:

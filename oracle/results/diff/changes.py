@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 from oracle.results.model import Counterexample, Health, Planted, Result
@@ -38,6 +39,8 @@ MARKS: dict[Mark, str] = {
 """Mark -> what it means, the most important first."""
 REGRESSIONS: tuple[Mark, ...] = ("newly failing", "lost coverage")
 """The marks for which the exit code is 1."""
+OF_BEFORE: tuple[Mark, ...] = ("fixed", "not seen again")
+"""The marks that are about a case which failed in BEFORE; the others are about AFTER's."""
 CAUSES: dict[Cause, str] = {
     "code": "the layer's code",
     "inputs": "the cases that were tried",
@@ -125,6 +128,12 @@ class Difference(NamedTuple):
     n_rows: int
     n_new: int
     replayed: bool = False
+
+    def with_changes(self, changes: Iterable[Change], replayed: bool) -> Difference:
+        """The same with other `changes`, the most important first."""
+        order = {mark: at for at, mark in enumerate(MARKS)}
+        ranked = sorted(changes, key=lambda c: (not c.differs, order[c.mark]))
+        return self._replace(changes=tuple(ranked), replayed=replayed)
 
     @property
     def regressions(self) -> tuple[Change, ...]:

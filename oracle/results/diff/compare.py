@@ -7,7 +7,7 @@ from typing import Literal
 
 from oracle.results.diff.answers import moved
 from oracle.results.diff.causes import Evidence, answer_causes, candidates, check_evidence, code_evidence, environment_evidence
-from oracle.results.diff.changes import MARKS, Cause, Change, Difference, Key, Mark
+from oracle.results.diff.changes import OF_BEFORE, Cause, Change, Difference, Key, Mark
 from oracle.results.diff.drift import FACTOR, drift
 from oracle.results.diff.sides import blinder, incomplete, reached_its_end, sides
 from oracle.results.diff.tried import Tried
@@ -16,7 +16,6 @@ from oracle.results.model import Counterexample, LayerInfo, Result, Run
 State = Literal["fails", "holds", "unjudged", "absent"]
 LOADS = "subject.loads"
 """The contract that stands for a subject which could not be judged at all; a run in which it could be has no such row."""
-_ORDER = {mark: at for at, mark in enumerate(MARKS)}
 
 
 def diff(before: Run, after: Run, factor: float = FACTOR) -> Difference:
@@ -24,9 +23,9 @@ def diff(before: Run, after: Run, factor: float = FACTOR) -> Difference:
     if not factor > 1:
         raise ValueError(f"a margin drifts by a factor above 1, not {factor}")
     pair = _Pair(before, after, factor)
-    changes = sorted(pair.changes(), key=lambda c: (not c.differs, _ORDER[c.mark]))
-    return Difference(
-        changes=tuple(changes),
+    changes = list(pair.changes())
+    found = Difference(
+        changes=(),
         moved=pair.moved,
         blinder=blinder(before, after),
         sides=sides(before, after),
@@ -34,6 +33,7 @@ def diff(before: Run, after: Run, factor: float = FACTOR) -> Difference:
         n_rows=len({r.key for run in (before, after) for r in run.results if r.n_judged}),
         n_new=pair.n_new,
     )
+    return found.with_changes(changes, replayed=False)
 
 
 class _Side:
@@ -197,11 +197,16 @@ class _Pair:
         return "It is judged against another torch expression than in BEFORE." if mine.torch and mine.torch != theirs.torch else ""
 
     def _made(self, key: Key, mark: Mark, why: str, differs: bool = True, causes: tuple[Cause, ...] | None = None) -> Change:
-        sides = (self.after, self.before) if mark not in ("fixed", "not seen again") else (self.before, self.after)
-        examples = [c for side in sides for c in side.examples.get(key, ())]
-        example = next((c for c in examples if c.minimised is not None), examples[0] if examples else None)
         found = candidates(mark, self.evidence(key[0], key[3])) if causes is None else causes
-        return Change(key, mark, why, found, self.before.results.get(key), self.after.results.get(key), example, differs)
+        return Change(key, mark, why, found, self.before.results.get(key), self.after.results.get(key), self._example(key, mark), differs)
+
+    def _example(self, key: Key, mark: Mark) -> Counterexample | None:
+        """The case that shows a change: of the run that it is about, one that both have tried if any, minimised if any is."""
+        sides = (self.before, self.after) if mark in OF_BEFORE else (self.after, self.before)
+        found = next((side.examples[key] for side in sides if key in side.examples), [])
+        if mark == "newly failing":
+            found = [c for c in found if not self.tried_before.why_not(c)]
+        return next((c for c in found if c.minimised is not None), found[0] if found else None)
 
     def _case(self, key: Key, name: Literal["before", "after"]) -> str:
         side: _Side = getattr(self, name)
