@@ -10,7 +10,7 @@ from reports.words import shorten, visible
 # What starts something within a line: emphasis, code, links, HTML, table cells, strikethrough, formulas, escapes.
 _ACTIVE = re.compile(r"[\\`*\[\]<>&|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 # What a forge makes a link of, or a notification, once the text is on the page: an empty comment keeps the two halves apart.
-_JOINED = re.compile(r"@|#|:(?=\S)|(?i:www\.|gh-)")
+_JOINED = re.compile(r"@|#(?=\d)|:(?=//|[\w+-]+:)|(?i:www\.|gh-(?=\d))")
 _URL = re.compile(r"https?://[A-Za-z0-9][A-Za-z0-9\-._~/?#@!$&+,;=%:]*")
 LONGEST = 600
 """Characters of one string."""

@@ -37,7 +37,7 @@ class Printer:
 
     def text(self, string: str, style: str = "") -> Text:
         """`string`, safe to print."""
-        safe = shorten(visible(string), LONGEST)
+        safe = _unheard(shorten(visible(string), LONGEST))
         if not self.console.encoding.lower().startswith("utf"):
             for fancy, simple in (("×", "x"), ("∞", "inf"), ("…", "...")):
                 safe = safe.replace(fancy, simple)
@@ -70,6 +70,12 @@ class Printer:
         for row in cells:
             table.add_row(*row)
         self.console.print(Padding(table, (0, 0, 0, indent), expand=False))
+
+
+def _unheard(text: str) -> str:
+    """`text`, which the log of a CI job does not take for one of its commands: they begin a line with `::`, or have `##[` in it."""
+    text = text.replace("##[", "#\\#[")
+    return "\\" + text if text.lstrip().startswith("::") else text
 
 
 def _aligned(columns: Sequence[Column], cells: Sequence[Sequence[Text]]) -> list[str]:

@@ -9,6 +9,8 @@ from pathlib import Path
 import click
 
 from oracle.cli.check import check
+from oracle.cli.diff import diff
+from oracle.cli.keep import keep
 from oracle.cli.outputs import Outputs, conclude, output_options
 from oracle.cli.run import run
 from oracle.cli.shared import (
@@ -89,6 +91,7 @@ def replay(what: str, results: Path, raw: bool, target: str | None) -> None:
     from oracle.results import ResultsError
     from oracle.search.replay import replayed
     from oracle.subjects.target import TargetError, parse_target
+    from reports.words import visible
 
     try:
         where = None if target is None else parse_target(target)
@@ -112,9 +115,9 @@ def replay(what: str, results: Path, raw: bool, target: str | None) -> None:
     for counterexample in chosen:
         answer = replayed(counterexample, layers.get(counterexample.layer), where, raw)
         failing += not answer.holds
-        click.echo(f"{'holds   ' if answer.holds else 'DIVERGES'}  {counterexample.id}")
+        click.echo(f"{'holds   ' if answer.holds else 'DIVERGES'}  {visible(counterexample.id)}")
         for line in answer.lines:
-            click.echo(f"          {line}")
+            click.echo(f"          {visible(line)}")
     sys.exit(1 if failing else 0)
 
 
@@ -140,4 +143,6 @@ def report(results: Path, out: Path | None, outputs: Outputs) -> None:
 
 
 main.add_command(run)
+main.add_command(keep)
 main.add_command(check)
+main.add_command(diff)

@@ -72,7 +72,10 @@ class UsageError(click.ClickException):
 
 
 def usage(message: str) -> UsageError:
-    return UsageError(message)
+    # a message may repeat what a results file says
+    from reports.words import visible
+
+    return UsageError(visible(message, lines=True))
 
 
 def need_torch() -> None:

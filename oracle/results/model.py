@@ -20,17 +20,22 @@ import hashlib
 import json
 import math
 import struct
+from collections import Counter
 from functools import cached_property
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 SCHEMA_VERSION = 3
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Text = Annotated[str, Field(max_length=20_000)]
-Count = Annotated[int, Field(ge=0)]
-Scalar = bool | int | float | str | None
+Count = Annotated[int, Field(ge=0, lt=2**63)]
+Whole = Annotated[int, Field(ge=-(2**63), lt=2**64)]
+Scalar = bool | Whole | float | Text | None
+Table = Annotated[dict[Annotated[str, Field(max_length=1000)], Count], Field(max_length=10_000)]
+"""Counts by name."""
+Names = Annotated[tuple[Name, ...], Field(max_length=1000)]
 Status = Literal["passed", "failed", "known", "stale", "error", "skipped", "not-run", "not-claimed"]
 Role = Literal["quantity", "contract"]
 
@@ -49,6 +54,16 @@ _FORMATS = {
     "float32": ("f", 4),
     "float64": ("d", 8),
 }
+
+
+def _no_less_than_nothing(value: float) -> float:
+    if value < 0:
+        raise ValueError(f"a distance cannot be {value}")
+    return value
+
+
+Margin = Annotated[float, AfterValidator(_no_less_than_nothing)]
+"""A distance, or a ratio of two; it may be infinite or NaN."""
 
 
 class Record(BaseModel):
@@ -98,7 +113,7 @@ class CaseData(Record):
     params: dict[Name, ArrayData]
     cotangents: dict[Name, ArrayData]
     config: dict[Name, Scalar] = {}
-    dims: dict[Name, tuple[str | int, ...]] = {}
+    dims: dict[Name, Annotated[tuple[Name | Count, ...], Field(max_length=32)]] = {}
     refusal: Name | None = None
     prior: CaseData | None = None
 
@@ -117,10 +132,10 @@ class ComparisonData(Record):
 
     reason: Name
     message: Text
-    margin: float | None = None
-    max_abs: float | None = None
-    max_ulp: float | None = None
-    worst_index: tuple[Count, ...] | None = None
+    margin: Margin | None = None
+    max_abs: Margin | None = None
+    max_ulp: Margin | None = None
+    worst_index: Annotated[tuple[Count, ...], Field(max_length=32)] | None = None
     actual: ArrayData | None = None
     expected: ArrayData | None = None
     allowed: ArrayData | None = None
@@ -130,19 +145,29 @@ class ComparisonData(Record):
     n_mismatched: Count = 0
     n_elements: Count = 0
 
+    @model_validator(mode="after")
+    def _agrees(self) -> ComparisonData:
+        if self.worst_index is None or self.all_actual is None or self.all_expected is None:
+            return self
+        shape = self.all_expected.shape
+        inside = len(self.worst_index) == len(shape) and all(at < n for at, n in zip(self.worst_index, shape, strict=True))
+        if self.all_actual.shape == shape and not inside:
+            raise ValueError(f"worst_index {self.worst_index} lies outside of arrays of shape {shape}")
+        return self
+
 
 class Environment(Record):
     """Where a run took place."""
 
-    gradconform: str
-    python: str
-    numpy: str
-    torch: str | None
-    hypothesis: str | None
-    platform: str
-    machine: str
-    blas: str
-    commit: str | None = None
+    gradconform: Text
+    python: Text
+    numpy: Text
+    torch: Text | None
+    hypothesis: Text | None
+    platform: Text
+    machine: Text
+    blas: Text
+    commit: Text | None = None
     dirty: bool | None = None
 
 
@@ -151,7 +176,7 @@ class Settings(Record):
 
     layers: tuple[Name, ...]
     examples: Count
-    seed: int
+    seed: Whole
     dtypes: tuple[Name, ...]
     workers: Count
     shard: tuple[Count, Count] | None = None
@@ -178,9 +203,9 @@ class LayerInfo(Record):
     torch: Text
     summary: Text
     check_version: Count
-    branches: tuple[Name, ...]
-    quantities: tuple[Name, ...]
-    contracts: tuple[Name, ...]
+    branches: Names
+    quantities: Names
+    contracts: Names
     spec: Text = ""
     target: Text = ""
     convention: Text = ""
@@ -229,7 +254,7 @@ class Header(Record):
     """
 
     kind: Literal["header"] = "header"
-    schema_version: int
+    schema_version: Whole
     run_id: Name
     started: Name
     command: Text
@@ -243,6 +268,13 @@ class Header(Record):
     gate: Gate | None = None
     corpus: tuple[Name, ...] = ()
     label: Annotated[str, Field(max_length=200)] = ""
+
+    @model_validator(mode="after")
+    def _told_apart(self) -> Header:
+        twice = [name for name, n in Counter(info.name for info in self.layers).items() if n > 1]
+        if twice:
+            raise ValueError(f"there are two layers with the name {twice[0]!r}")
+        return self
 
 
 class Result(Record):
@@ -269,14 +301,22 @@ class Result(Record):
     n_inconclusive: Count = 0
     n_elements: Count = 0
     n_undetermined: Count = 0
-    margin: float | None = None
+    margin: Margin | None = None
     worst_case: Count | None = None
     worst_outcome: Literal["imprecise", "differs"] | None = None
     message: Text = ""
-    margins: dict[Name, Count] = {}
-    ulps: dict[Name, Count] = {}
+    margins: Table = {}
+    ulps: Table = {}
     n_replayed: Count = 0
     n_replay_failed: Count = 0
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> Result:
+        if not self.n_replay_failed <= self.n_failed <= self.n_judged:
+            raise ValueError(f"{self.n_failed} of {self.n_judged} cases failed, {self.n_replay_failed} of them replayed")
+        if self.n_failed and self.status not in ("failed", "error", "known"):
+            raise ValueError(f"{self.n_failed} cases failed, yet the row is said to be {self.status}")
+        return self
 
     @property
     def key(self) -> tuple[str, str, str, str]:
@@ -299,13 +339,13 @@ class Depth(Record):
     n_distinct: Count
     n_discarded: Count = 0
     n_examined: Count = 0
-    boundaries: dict[Name, Count] = {}
-    protocols: dict[Name, Count] = {}
-    layouts: dict[Name, Count] = {}
-    profiles: dict[Name, Count] = {}
-    shapes: dict[str, Count] = {}
+    boundaries: Table = {}
+    protocols: Table = {}
+    layouts: Table = {}
+    profiles: Table = {}
+    shapes: Table = {}
     n_shapes: Count = 0
-    extents: dict[Name, Count] = {}
+    extents: Table = {}
 
 
 class Seen(Record):
@@ -321,6 +361,14 @@ class Seen(Record):
     cases: str
     shapes: tuple[str, ...]
 
+    @model_validator(mode="after")
+    def _decodes(self) -> Seen:
+        try:
+            base64.b64decode(self.cases, validate=True)
+        except ValueError as error:
+            raise ValueError(f"cases are not base64: {error}") from None
+        return self
+
     def digests(self) -> set[int]:
         """The digests of the cases."""
         raw = base64.b64decode(self.cases, validate=True)
@@ -335,7 +383,7 @@ class Worst(Record):
     branch: Name
     dtype: Name
     quantity: Name
-    seed: int
+    seed: Whole
     index: Count
     comparison: ComparisonData
     shapes: dict[Name, tuple[Count, ...]]
@@ -395,7 +443,7 @@ class Health(Record):
     n_kinks: Count = 0
     n_unresolved: Count = 0
     n_wrong: Count = 0
-    worst: float | None = None
+    worst: Margin | None = None
     message: Text = ""
 
 
@@ -414,7 +462,7 @@ class Counterexample(Record):
     dtype: Name
     quantity: Name
     role: Role
-    seed: int
+    seed: Whole
     index: Count
     case: CaseData
     comparison: ComparisonData
