@@ -26,7 +26,7 @@ def run(*arguments: str | Path) -> Result:
 @pytest.fixture
 def quick(tmp_path: Path) -> Path:
     """The folder of a small complete run of one layer."""
-    assert run("run", "Relu", "--examples", "120", "--workers", "1", "--out", tmp_path).exit_code == 0
+    assert run("run", "Relu", "--examples", "300", "--workers", "1", "--out", tmp_path).exit_code == 0
     return tmp_path
 
 
@@ -52,7 +52,7 @@ def test_a_diverging_layer_is_1_and_can_be_replayed(tmp_path: Path, monkeypatch:
     right = reference.activations.Relu.backward
     with monkeypatch.context() as patch:
         patch.setattr(reference.activations.Relu, "backward", lambda self, dout: 2 * right(self, dout))
-        result = run("run", "Relu", "--examples", "120", "--workers", "1", "--out", tmp_path)
+        result = run("run", "Relu", "--examples", "300", "--workers", "1", "--out", tmp_path)
         assert result.exit_code == 1
         assert "DIVERGES" in result.output and "backward.dx" in result.output
         results = tmp_path / "results.jsonl"

@@ -73,6 +73,8 @@ def _judge_all(plan: Plan, pool: Executor | None, writer: Writer, progress: Prog
     for entrant in plan.entrants:
         try:
             judge_entrant(entrant, plan.settings, pool, writer, progress, plan.stored_for(entrant.label))
+            if plan.vets:
+                _vet(entrant, plan.settings, pool, writer)
         except (BrokenProcessPool, OSError):
             raise
         except Exception as error:
@@ -82,6 +84,15 @@ def _judge_all(plan: Plan, pool: Executor | None, writer: Writer, progress: Prog
             writer.write(Note(layer=entrant.label, title="given up", text=failed[-1]))
     if failed:
         raise JudgeFailed("; ".join(failed))
+
+
+def _vet(entrant: Entrant, settings: Settings, pool: Executor | None, writer: Writer) -> None:
+    """Whether the judge would have seen a fault in these cases, and whether the oracle is to be trusted."""
+    asked = [(entrant, settings.seed, dtypes_of(entrant.judged_by(), settings), settings.examples)]
+    for job in (jobs.planted,):
+        for _, records in _run(pool, job, asked):
+            for record in records:
+                writer.write(record)
 
 
 @contextmanager

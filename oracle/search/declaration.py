@@ -13,6 +13,7 @@ from oracle.core.spec import LayerSpec
 from oracle.results import SCHEMA_VERSION, CaseData, ContractInfo, Environment, Expected, Gate, Header, LayerInfo, Note, Result, Settings
 from oracle.search.corpus import Kept
 from oracle.search.entrant import Entrant, Rejected
+from oracle.search.planted import n_planted
 from oracle.search.source import source_of
 
 
@@ -71,6 +72,7 @@ def header(plan: Plan) -> Header:
             for name in _rows(spec, branch)
         ),
         boundaries=BOUNDARIES,
+        n_planted=sum(n_planted(spec, dtypes_of(spec, settings)) for _, spec in judged) if plan.vets else None,
         gate=plan.gate,
         corpus=tuple(kept.digest for kept in plan.kept),
         label=plan.label,

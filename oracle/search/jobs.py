@@ -19,7 +19,7 @@ from oracle.core.evaluation import Evaluation, Finding
 from oracle.core.observe import Judged, SubjectGone, observe, watching
 from oracle.core.spec import LayerSpec
 from oracle.core.stored import stored_case
-from oracle.results.model import ComparisonData, Counterexample, Worst
+from oracle.results.model import ComparisonData, Counterexample, Planted, Worst
 from oracle.search.entrant import Entrant, assignment, dismiss
 from oracle.search.numbered import case_at
 from oracle.search.tally import Tally
@@ -79,6 +79,13 @@ def worst(entrant: Entrant, seed: int, dtypes: Sequence[str], index: int, quanti
         return worst_case(spec, subject, entrant.label, seed, index, case_at(spec, seed, dtypes, index), quantity)
     except (LoadError, ConventionError, SubjectGone, *UNANSWERABLE):
         return None
+
+
+def planted(entrant: Entrant, seed: int, dtypes: Sequence[str], examples: int) -> list[Planted]:
+    """What became of the faults planted in a layer that is judged as `entrant` is."""
+    from oracle.search.planted import planted_in
+
+    return list(planted_in(entrant.judged_by(), entrant.label, seed, dtypes, examples))
 
 
 def counterexample_id(layer: str, key: Key, seed: int) -> str:

@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
+from oracle.core.compare import Comparison
 from oracle.results import ResultsError, Run, Settings, read_run, verdict
 from oracle.results.codec import add_results
+from oracle.results.held import LOCK
 from oracle.search import campaign as module
 from oracle.search.campaign import campaign
 from oracle.search.declaration import Plan
@@ -62,7 +64,7 @@ def test_a_run_of_right_layers_conforms(tmp_path: Path) -> None:
     assert sum(d.n_cases for d in run.depths) == 800
     keys = {r.key for r in run.results}
     assert {(e.layer, e.branch, e.dtype, e.quantity) for e in run.header.expected} <= keys
-    assert not list(tmp_path.glob(".*")), "no temporary file is left"
+    assert {path.name for path in tmp_path.glob(".*")} == {LOCK}, "no temporary file is left"
 
 
 def test_the_number_of_workers_and_of_parts_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,3 +195,21 @@ def test_the_code_that_was_judged_is_told_apart_by_its_digest(tmp_path: Path) ->
     assert source_of(by_module) == found[1]
     file.unlink()
     assert source_of(by_module) == ""
+
+
+def test_every_planted_fault_is_declared_and_tried(tmp_path: Path) -> None:
+    run = done(tmp_path / "r.jsonl", workers=2)
+    assert run.header.n_planted == len(run.planted) > 50 and all(p.convicted for p in run.planted)
+    assert {p.layer for p in run.planted} == {"Relu", "softmax"}
+
+
+def test_a_judge_that_sees_nothing_is_not_green(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("oracle.core.judge.compare", lambda name, a, e, ball, measure=True: Comparison(name, True, 0.0, False, a.size, 0))
+    said = verdict(done(tmp_path / "r.jsonl"))
+    assert said.exit_code == 3 and "planted" in said.sentence
+
+
+def test_planted_faults_belong_to_the_first_shard(tmp_path: Path) -> None:
+    first, second = (done(tmp_path / f"{k}.jsonl", shard=(k, 2)) for k in (1, 2))
+    assert first.header.n_planted == len(first.planted) > 50
+    assert second.header.n_planted is None and not second.planted
