@@ -123,17 +123,22 @@ def _first(error: Exception) -> str:
 
 
 def finds(run: Run, corpus: Iterable[Kept] = ()) -> list[Kept]:
-    """The failing cases of `run` that are neither listed as known nor in the corpus, each once, in the form that was made small."""
-    known = {r.key for r in run.results if r.status == "known"}
+    """What the search of `run` has newly found, as cases to keep: each once, in the form that was made small.
+
+    Left out are rows that are listed as known or fail in a stored case already, and a case as it was drawn where one that was made
+    small stands for it.
+    """
+    told = {r.key for r in run.results if r.status == "known" or r.n_replay_failed}
     there = {(kept.layer, kept.digest) for kept in corpus}
+    small = {(c.layer, c.quantity) for c in run.counterexamples if c.minimised}
     found: dict[tuple[str, str], Kept] = {}
     for c in run.counterexamples:
         case = c.minimised or c.case
         place = (c.layer, case.digest)
-        if c.lane == "corpus" or place in there or (c.layer, c.branch, c.dtype, c.quantity) in known:
+        stood_for = c.minimised is None and (c.layer, c.quantity) in small
+        if c.lane == "corpus" or stood_for or place in there or (c.layer, c.branch, c.dtype, c.quantity) in told:
             continue
-        before = found.get(place)
-        rows = (*(before.rows if before else ()), c.quantity)
+        rows = (*(found[place].rows if place in found else ()), c.quantity)
         found[place] = Kept(layer=c.layer, rows=tuple(dict.fromkeys(rows)), digest=case.digest, found=_origin(run, c), case=case)
     return list(found.values())
 
