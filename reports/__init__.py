@@ -23,6 +23,8 @@ REPORTERS = {
     "json": "reports.document:write_json",
     "junit": "reports.junit:write_junit",
     "markdown": "reports.markdown:write_markdown",
+    "legs": "reports.legs_text:print_legs",
+    "legs-page": "reports.legs_html:write_legs",
     "summary": "reports.summary:print_summary",
     "table": "reports.table:table_html",
 }

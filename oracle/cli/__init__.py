@@ -11,6 +11,7 @@ import click
 from oracle.cli.check import check
 from oracle.cli.diff import diff
 from oracle.cli.keep import keep
+from oracle.cli.merge import merge
 from oracle.cli.outputs import Outputs, conclude, output_options
 from oracle.cli.run import run
 from oracle.cli.shared import (
@@ -146,3 +147,4 @@ main.add_command(run)
 main.add_command(keep)
 main.add_command(check)
 main.add_command(diff)
+main.add_command(merge)

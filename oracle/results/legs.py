@@ -11,6 +11,7 @@ from oracle.results.merge import merge_shards
 from oracle.results.model import Header, Run
 from oracle.results.verdict import Verdict, verdict
 
+Outcome = Literal["conforms", "diverges", "incomplete"]
 Key = tuple[str, str, str, str]
 NAMED = 3
 """Files or values that a sentence names; of more it gives the number."""
@@ -31,14 +32,15 @@ class Leg(NamedTuple):
 class Legs(NamedTuple):
     """All legs, and what they say together.
 
-    problems: what keeps them from being complete. notices: in what the legs differ besides versions, so that it is no fault of those.
-    varying: rows that fail on some legs and pass on others.
+    missing: expected labels that no file has. problems: what keeps the legs from being complete. notices: in what they differ besides
+    versions, so that it is no fault of those. varying: rows that fail on some legs and pass on others.
     """
 
     legs: tuple[Leg, ...]
-    outcome: Literal["conforms", "diverges", "incomplete"]
+    outcome: Outcome
     exit_code: int
     sentence: str
+    missing: tuple[str, ...]
     problems: tuple[str, ...]
     notices: tuple[str, ...]
     varying: tuple[Key, ...]
@@ -56,11 +58,11 @@ def legs_of(sources: Sequence[Source], expected: Sequence[str] = ()) -> Legs:
     problems = [f"{label} is missing: none of the files has its results" for label in missing]
     problems += [*doubled, *(told for leg in legs for told in _gaps(leg))]
     varying = _varying(legs)
-    if any(leg.verdict.exit_code == 1 for leg in legs):
-        return Legs(tuple(legs), "diverges", 1, _sentence(legs, varying, problems), tuple(problems), notices(legs), varying)
-    if problems:
-        return Legs(tuple(legs), "incomplete", 3, _sentence(legs, varying, problems), tuple(problems), notices(legs), varying)
-    return Legs(tuple(legs), "conforms", 0, _sentence(legs, varying, problems), (), notices(legs), varying)
+    diverges = any(leg.verdict.exit_code == 1 for leg in legs)
+    outcome: Outcome = "diverges" if diverges else "incomplete" if problems else "conforms"
+    exit_code = {"conforms": 0, "diverges": 1, "incomplete": 3}[outcome]
+    said = _sentence(legs, varying, problems)
+    return Legs(tuple(legs), outcome, exit_code, said, tuple(missing), tuple(problems), notices(legs), varying)
 
 
 def _one(label: str, members: Sequence[Source], doubled: list[str]) -> tuple[Run, tuple[str, ...]]:
