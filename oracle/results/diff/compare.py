@@ -14,6 +14,8 @@ from oracle.results.diff.tried import Tried
 from oracle.results.model import Counterexample, LayerInfo, Result, Run
 
 State = Literal["fails", "holds", "unjudged", "absent"]
+UNTRIED: tuple[Mark, ...] = ("newly found", "not seen again")
+"""The marks of rows whose failing case only one run has tried."""
 LOADS = "subject.loads"
 """The contract that stands for a subject which could not be judged at all; a run in which it could be has no such row."""
 
@@ -197,7 +199,10 @@ class _Pair:
         return "It is judged against another torch expression than in BEFORE." if mine.torch and mine.torch != theirs.torch else ""
 
     def _made(self, key: Key, mark: Mark, why: str, differs: bool = True, causes: tuple[Cause, ...] | None = None) -> Change:
-        found = candidates(mark, self.evidence(key[0], key[3])) if causes is None else causes
+        evidence = self.evidence(key[0], key[3])
+        if mark in UNTRIED:
+            evidence = evidence._replace(inputs="differs")
+        found = candidates(mark, evidence) if causes is None else causes
         return Change(key, mark, why, found, self.before.results.get(key), self.after.results.get(key), self._example(key, mark), differs)
 
     def _example(self, key: Key, mark: Mark) -> Counterexample | None:
