@@ -6,27 +6,12 @@ import math
 from typing import NamedTuple
 
 from oracle.results import ArrayData, CaseData, ComparisonData, Counterexample
+from reports.arrays import Table, table
 from reports.findings import account, anchor, headline, shown
-from reports.rows import Row
-from reports.words import count, index_text, margin_text, number
-
-WHOLE = 64
-"""Arrays of up to this many elements are shown whole, in full precision."""
-ROWS, COLUMNS = 4, 6
-"""Of a larger array this many rows and columns are shown."""
-
-
-class Table(NamedTuple):
-    """One array as a table: `rows` are (index of the row, its values); `more` elements are left out."""
-
-    role: str
-    name: str
-    dtype: str
-    shape: str
-    columns: range
-    rows: list[tuple[str, list[str]]]
-    more: int
-    cut: bool
+from reports.heatmap import Heat, heat
+from reports.known import KnownView, known_as
+from reports.rows import Row, Rows
+from reports.words import index_text, margin_text, number
 
 
 class CaseView(NamedTuple):
@@ -48,23 +33,21 @@ class DivergenceView(NamedTuple):
     message: str
     """What the judge said, where the numbers do not say it already."""
     facts: list[tuple[str, str]]
+    heat: Heat | None
     case: CaseView
+    digest: str
     origin: str
+    lane: str
+    known: KnownView | None
     size: int
 
 
-def divergence(row: Row, example: Counterexample) -> DivergenceView:
+def divergence(row: Row, example: Counterexample, rows: Rows) -> DivergenceView:
     """The counterexample of `row`, laid out: the minimised case when there is one, with the numbers that belong to it."""
     comparison = shown(example)
     case = example.minimised or example.case
-    view = case_view(case)
-    origin = f"found in case {example.index:,} of seed {example.seed}"
-    if example.minimised is None:
-        origin += ", shown as found: it was not minimised"
-    else:
-        origin += ", shown minimised" + ("" if example.minimised_comparison else "; the numbers are those of the case as found")
-    if comparison.margin != row.margin and row.margin is not None:
-        origin += f"; the worst margin of all its cases was {margin_text(row.margin)}"
+    view, map_ = case_view(case), heat(comparison, row.quantity)
+    tables = sum(t.size + 9 * sum(len(values) for _, values in t.rows) for t in map_.tables) if map_ else 0
     return DivergenceView(
         anchor("divergence", example.id),
         row,
@@ -73,10 +56,36 @@ def divergence(row: Row, example: Counterexample) -> DivergenceView:
         account(row),
         "" if comparison.reason in ("value", "nan") and comparison.actual else comparison.message,
         worst_element(comparison),
+        map_,
         view,
-        origin,
-        _size(view) + len(example.snippet) + len(comparison.message) + 2000,
+        case.digest,
+        _origin(row, example, comparison),
+        _lane(example, rows),
+        known_as(row, rows),
+        _size(view) + tables + len(example.snippet) + len(comparison.message) + 2500,
     )
+
+
+def _origin(row: Row, example: Counterexample, comparison: ComparisonData) -> str:
+    """Where the case comes from, and whether what is shown is that case or a smaller one."""
+    if example.lane == "corpus":
+        origin = f"stored case {example.index:,}, replayed"
+    else:
+        origin = f"found in case {example.index:,} of seed {example.seed}"
+    if example.minimised is None:
+        origin += ", shown as found: it was not minimised"
+    else:
+        origin += ", shown minimised" + ("" if example.minimised_comparison else "; the numbers are those of the case as found")
+    if comparison.margin != row.margin and row.margin is not None:
+        origin += f"; the worst margin of all its cases was {margin_text(row.margin)}"
+    return origin
+
+
+def _lane(example: Counterexample, rows: Rows) -> str:
+    """Where a run has two lanes, in which of them the case failed."""
+    if not rows.run.header.corpus:
+        return ""
+    return "stored case" if example.lane == "corpus" else "newly found"
 
 
 def worst_element(comparison: ComparisonData) -> list[tuple[str, str]]:
@@ -124,37 +133,6 @@ def case_view(case: CaseData, depth: int = 0) -> CaseView:
     return CaseView(facts, tables, case_view(case.prior, depth + 1) if case.prior and depth < 3 else None)
 
 
-def table(role: str, name: str, array: ArrayData) -> Table:
-    """`array` as a table: its last axis across, all others down, each row labelled with its leading indexes."""
-    size = math.prod(array.shape)
-    width = array.shape[-1] if array.shape else 1
-    height = size // width if width else 0
-    whole = size <= WHOLE
-    down, across = (height, width) if whole else (min(height, ROWS), min(width, COLUMNS))
-    values = array.values() if size else []
-    rows = []
-    for at in range(down):
-        label = index_text(_unravel(at, array.shape[:-1])) if len(array.shape) > 1 else ""
-        rows.append((label, [number(v, array.dtype) for v in values[at * width : at * width + across]]))
-    shape = " × ".join(map(str, array.shape)) if array.shape else "scalar"
-    columns = range(across if len(array.shape) and rows else 0)
-    return Table(role, name, array.dtype, shape, columns, rows, size - sum(len(v) for _, v in rows), across < width)
-
-
-def _unravel(at: int, shape: tuple[int, ...]) -> tuple[int, ...]:
-    index: list[int] = []
-    for extent in reversed(shape):
-        at, here = divmod(at, extent)
-        index.append(here)
-    return tuple(reversed(index))
-
-
 def _size(view: CaseView) -> int:
     """About how many characters the tables of `view` take on the page."""
-    own = sum(200 + sum(60 + sum(len(v) + 9 for v in values) for _, values in t.rows) for t in view.tables)
-    return own + (_size(view.prior) if view.prior else 0)
-
-
-def left_out(t: Table) -> str:
-    """What a cut table says of the rest."""
-    return f"… {count(t.more, 'more value')}"
+    return sum(t.size for t in view.tables) + (_size(view.prior) if view.prior else 0)

@@ -34,13 +34,14 @@ class Finding(NamedTuple):
 def findings(rows: Rows) -> list[Finding]:
     """The divergences of a run: of every failing layer the first one, then of every layer the second, and so on.
 
-    Within a layer they keep the order of the declaration, forward first: what is wrong there is usually the cause of the rest.
+    Within a layer they keep the order of the declaration, forward first: what is wrong there is usually the cause of the rest. What is
+    listed in vain comes last.
     """
     ranked: list[tuple[int, int, Finding]] = []
     for at, info in enumerate(rows.layers):
         for rank, finding in enumerate(findings_of(rows.by_layer.get(info.name, ()))):
             ranked.append((rank, at, finding))
-    return [finding for _, _, finding in sorted(ranked, key=lambda item: item[:2])]
+    return [finding for _, _, finding in sorted(ranked, key=lambda item: (item[2].row.state == "stale", *item[:2]))]
 
 
 def findings_of(rows: tuple[Row, ...]) -> list[Finding]:
@@ -86,8 +87,10 @@ def headline(row: Row) -> str:
 def account(row: Row) -> str:
     """By how much and why `row` fails, in one sentence or two."""
     if row.example is None:
-        known = row.result.message if row.result is not None else ""
-        return _sentence(known) or f"Worst margin {margin_text(row.margin)}; no counterexample was stored."
+        if row.state == "stale":
+            return "No case of it fails any more: remove it from the list."
+        told = row.result.message if row.result is not None else ""
+        return _sentence(told) or f"Worst margin {margin_text(row.margin)}; no counterexample was stored."
     comparison = shown(row.example)
     reason = _sentence(comparison.message) or f"{REASONS.get(comparison.reason, comparison.reason).capitalize()}."
     if row.role == "contract" or comparison.reason not in ("value", "nan"):
@@ -131,5 +134,14 @@ def elsewhere(finding: Finding) -> str:
 
 def anchor(prefix: str, text: str) -> str:
     """A stable HTML id for `text`: its harmless characters, and a digest where any had to go, so that two never collide."""
+    return f"{prefix}-{_slug(text)}"
+
+
+def row_anchor(row: Row) -> str:
+    """A stable HTML id for `row`, the same in every run: ``row/Relu/plain/float64/backward.dx``."""
+    return "/".join(["row", *map(_slug, row.key)])
+
+
+def _slug(text: str) -> str:
     slug = re.sub(r"[^A-Za-z0-9_.-]+", "_", text)[:60]
-    return f"{prefix}-{slug}" if slug == text else f"{prefix}-{slug}-{hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()[:10]}"
+    return slug if slug == text else f"{slug[:16]}-{hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()[:10]}"

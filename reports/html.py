@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from oracle.results import Run, verdict
 from reports.cases import DivergenceView, divergence
 from reports.findings import Finding, findings
+from reports.known import gate_view
 from reports.matrix import matrix
 from reports.page import render
+from reports.quantities import axes
 from reports.rows import Rows
 from reports.sections import section
 from reports.subjects import subjects
+from reports.trust import health_view, planted_view
+from reports.words import STATES, shorten
 from reports.writing import write_whole
 
-BUDGET = 150_000
+BUDGET = 90_000
 """Characters that counterexamples may take together; those beyond it are listed with their command only."""
-LISTED = 200
+LISTED = 100
 """Of the counterexamples beyond the budget this many are listed."""
 MANY = 12
 """Of more layers than this, those that conform are folded away."""
 FIRST = 8
 """This many divergences are named under the verdict."""
+LABEL = 60
+"""Characters of a layer's name where it can be chosen."""
 MISSING = 20
 """This many rows that were declared but never judged are named."""
 
@@ -35,15 +43,13 @@ def render_html(run: Run) -> str:
     """The report on `run` as a string."""
     rows = Rows(run)
     columns, blocks = matrix(rows)
-    found = findings(rows)
-    full, rest = _within_budget(_views(found))
-    decided = verdict(run)
     quiet = {"passed"} if len(blocks) > MANY else set()
+    shared = axes(run)
+    states = {block.layer: block.state for block in blocks}
     return render(
         "page.html.jinja",
         run=run,
         header=run.header,
-        verdict=decided,
         subjects=subjects(rows) if any(info.target for info in rows.layers) and len(rows.layers) > 1 else [],
         other_notes=rows.other_notes,
         any_unclaimed=any(row.state == "not-claimed" for row in rows.all),
@@ -51,23 +57,50 @@ def render_html(run: Run) -> str:
         blocks=[block for block in blocks if block.state not in quiet],
         folded=[block for block in blocks if block.state in quiet],
         quiet=quiet,
-        findings=found[:FIRST],
-        n_findings=len(found),
-        sections=[section(rows, info) for info in rows.layers],
-        divergences=full,
-        listed=rest[:LISTED],
-        unlisted=rest[LISTED:],
-        unexampled=[row for finding in found for row in finding.rows if row.example is None],
-        missing=decided.missing[:MISSING],
+        groups=rows.groups,
+        choices=_choices(rows),
+        sections=[section(rows, info, None if states[info.name] in quiet else shared) for info in rows.layers],
+        planted=planted_view(run),
+        health=health_view(run),
+        gate=gate_view(run, rows),
         n_judged=sum(1 for r in run.results if r.n_judged),
         n_inconclusive=sum(r.n_inconclusive for r in run.results),
+        **_divergences(run, rows),
     )
 
 
-def _views(found: list[Finding]) -> list[DivergenceView]:
-    """The counterexamples laid out: first those that stand for a finding, one of each, then those that fail alike."""
+def _choices(rows: Rows) -> dict[str, list[tuple[str, str]]]:
+    """What the rows of the page can be filtered by: name -> (value, what is shown of it)."""
+    states = Counter(row.state for row in rows.all)
+    return {
+        "status": [(state, f"{STATES[state]} ({n:,})") for state, n in states.items()],
+        "layer": [(info.name, shorten(info.name, LABEL)) for info in rows.layers],
+        "dtype": [(dtype, dtype) for dtype in dict.fromkeys(row.dtype for row in rows.all) if dtype != "-"],
+    }
+
+
+def _divergences(run: Run, rows: Rows) -> dict[str, Any]:
+    """What the page says of what diverges: the verdict, the first findings, the counterexamples, what is missing."""
+    found = findings(rows)
+    decided = verdict(run)
+    full, rest = _within_budget(_views(found, rows))
+    return {
+        "verdict": decided,
+        "missing": decided.missing[:MISSING],
+        "findings": found[:FIRST],
+        "n_findings": len(found),
+        "divergences": full,
+        "listed": rest[:LISTED],
+        "unlisted": rest[LISTED:],
+        "unexampled": [row for finding in found for row in finding.rows if row.example is None],
+    }
+
+
+def _views(found: list[Finding], rows: Rows) -> list[DivergenceView]:
+    """The counterexamples laid out: first those that stand for a finding, one of each, then those that fail alike, then known ones."""
     ordered = [*(finding.row for finding in found), *(row for finding in found for row in finding.others)]
-    return [divergence(row, row.example) for row in ordered if row.example]
+    ordered += [row for row in rows.all if row.state == "known"]
+    return [divergence(row, row.example, rows) for row in ordered if row.example]
 
 
 def _within_budget(views: list[DivergenceView]) -> tuple[list[DivergenceView], list[DivergenceView]]:

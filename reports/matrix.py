@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from reports.findings import anchor
+from reports.findings import anchor, row_anchor
 from reports.rows import Row, Rows
 from reports.words import FAILING, LOADS, NOT_LOADED, STATES, count, margin_text
 
@@ -27,6 +27,7 @@ class Line(NamedTuple):
 
     branch: str
     dtype: str
+    group: int
     cells: dict[str, list[Cell]]
     contracts: Cell | None
 
@@ -84,8 +85,10 @@ def tone(row: Row) -> str:
 
 
 def href(row: Row) -> str:
-    """Where to read more about `row`: its counterexample, else its layer."""
-    return "#" + (anchor("divergence", row.example.id) if row.example else anchor("layer", row.layer))
+    """Where to read more about `row`: its counterexample where it diverges and one is stored, else its line in the section of its layer."""
+    if row.example and (row.state in FAILING or row.state == "known"):
+        return "#" + anchor("divergence", row.example.id)
+    return "#" + row_anchor(row)
 
 
 def _block(rows: Rows, layer: str, torch: str, columns: dict[str, str]) -> Block:
@@ -93,15 +96,16 @@ def _block(rows: Rows, layer: str, torch: str, columns: dict[str, str]) -> Block
     for row in rows.by_layer.get(layer, ()):
         lines.setdefault((row.branch, row.dtype), []).append(row)
     state, word = layer_state(rows.by_layer.get(layer, ()))
-    return Block(layer, "#" + anchor("layer", layer), torch, state, word, [_line(*key, found, columns) for key, found in lines.items()])
+    made = [_line(*key, rows.groups[(layer, *key)], found, columns) for key, found in lines.items()]
+    return Block(layer, "#" + anchor("layer", layer), torch, state, word, made)
 
 
-def _line(branch: str, dtype: str, rows: list[Row], columns: dict[str, str]) -> Line:
+def _line(branch: str, dtype: str, group: int, rows: list[Row], columns: dict[str, str]) -> Line:
     cells: dict[str, list[Cell]] = {name: [] for name in columns}
     for row in rows:
         if row.role == "quantity":
             cells[_column(row)].append(_cell(row))
-    return Line(branch, dtype, cells, _contracts([row for row in rows if row.role == "contract"]))
+    return Line(branch, dtype, group, cells, _contracts([row for row in rows if row.role == "contract"]))
 
 
 def _column(row: Row) -> str:
@@ -115,7 +119,7 @@ def _cell(row: Row) -> Cell:
         text = margin_text(row.margin) if row.margin is not None else "fails"
         return Cell(label, text, tone(row), "imprecise" if tone(row) == "f1" else STATES[row.state], href(row))
     text = margin_text(row.margin) if row.state in ("passed", "known") else STATES[row.state]
-    return Cell(label, text, tone(row), STATES[row.state], "")
+    return Cell(label, text, tone(row), STATES[row.state], href(row))
 
 
 def _contracts(rows: list[Row]) -> Cell | None:

@@ -16,8 +16,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from reports import words
-from reports.cases import left_out
-from reports.findings import account, anchor, elsewhere, headline
+from reports.arrays import left_out
+from reports.findings import account, anchor, elsewhere, headline, row_anchor
 from reports.matrix import href
 
 HERE = Path(__file__).parent
@@ -43,7 +43,19 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    helpers = (account, anchor, elsewhere, headline, href, left_out, words.count, words.duration, words.margin_text, words.shorten)
+    helpers = (
+        account,
+        anchor,
+        elsewhere,
+        headline,
+        href,
+        left_out,
+        row_anchor,
+        words.count,
+        words.duration,
+        words.margin_text,
+        words.shorten,
+    )
     templates.globals.update({helper.__name__: helper for helper in helpers})
     templates.globals["states"] = words.STATES
     templates.globals["loads"] = words.LOADS

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from types import ModuleType
 
+import full_runs
 import pytest
 import subject_runs
 from subject_runs import poisoned
@@ -280,6 +281,12 @@ def make() -> ModuleType:
 def checked(make: ModuleType) -> Run:
     """A run of subjects: one conforms, one has no gradients, one diverges, one cannot be loaded."""
     return subject_runs.checked(make)
+
+
+@pytest.fixture(scope="session")
+def full(make: ModuleType) -> Run:
+    """A run with everything that a results file may hold."""
+    return full_runs.full(make)
 
 
 @pytest.fixture(scope="session")
