@@ -91,8 +91,8 @@ class _Sheet:
 
 def _add_head(rows: Rows, address: str, sheet: _Sheet) -> None:
     decided = verdict(rows.run)
-    label = f" {inline(rows.run.header.label)}" if rows.run.header.label else ""
-    sheet.add(f"## gradconform{label}: {decided.outcome}\n\n{inline(decided.sentence, SENTENCE)}\n\n")
+    label = f" ({inline(rows.run.header.label)})" if rows.run.header.label else ""
+    sheet.add(f"## gradconform: {decided.outcome}{label}\n\n{inline(decided.sentence, SENTENCE)}\n\n")
     if address:
         sheet.add(link("Report and results", address) + "\n\n")
 
@@ -207,7 +207,7 @@ def _add_matrix(rows: Rows, sheet: _Sheet) -> None:
     if blocks:
         sheet.add("### Margins\n\n")
     for b in blocks:
-        sheet.add(_table(b, columns, shut), "matrix")
+        sheet.add(_table(b, columns, shut), "table")
 
 
 def _table(b: Block, columns: dict[str, str], shut: bool) -> str:
