@@ -7,6 +7,7 @@ from rich.table import Column
 
 from oracle.results import LayerInfo, Run, verdict
 from reports.findings import Finding, account, elsewhere, findings, headline
+from reports.gate import print_gate
 from reports.matrix import layer_state
 from reports.printing import OUTCOMES, STYLES, Part, Printer
 from reports.rows import Rows
@@ -28,6 +29,7 @@ def print_summary(run: Run, console: Console) -> None:
         out.line((f"... and {count(len(found) - SHOWN, 'more divergence')}.", "dim"))
         out.line()
     decided = verdict(run)
+    print_gate(rows, decided, out)
     out.line((decided.outcome.upper(), OUTCOMES.get(decided.outcome, "bold")), ("  ", ""), (decided.sentence, ""))
 
 
