@@ -86,6 +86,7 @@ DRIFTS: list[tuple[float | None, float | None, dict[str, int], dict[str, int], b
     (0.01, 0.9, {"2^-2": 100}, {"2^-6": 100}, False, False),
     (0.01, 0.9, {"2^-6": 100}, {"2^-4": 100}, False, True),
     (0.01, 0.9, {"2^-6": 100}, {"2^-5": 100}, False, False),
+    (0.01, 0.9, {"2^-6": 99}, {"2^-4": 100}, False, False),
     (0.01, 0.9, {"nonsense": 100}, {"2^0": 100}, False, False),
 ]
 

@@ -13,6 +13,8 @@ LEAST = 0.01
 """Margins below this are all the same: far from the edge."""
 SHARE = 0.95
 """Of the cases, whose margin has to have moved as well where the two runs did not try the same ones."""
+ENOUGH = 100
+"""Cases behind that share; of fewer it is the luck of a case or two."""
 
 
 def drift(before: Result, after: Result, factor: float, same_cases: bool) -> float:
@@ -37,9 +39,12 @@ def _ratio(before: float | None, after: float | None) -> float:
 
 
 def _bulk(margins: dict[str, int]) -> float | None:
-    """The bucket below which all but a few of the cases lie; None where there is no histogram, or a damaged one."""
+    """The bucket below which all but a few of the cases lie; None where there are too few, no histogram, or a damaged one."""
     tops = sorted((top, n) for name, n in margins.items() if n and (top := bucket_top(name)) is not None)
-    wanted = SHARE * sum(n for _, n in tops)
+    total = sum(n for _, n in tops)
+    if total < ENOUGH:
+        return None
+    wanted = SHARE * total
     reached = 0
     for top, n in tops:
         reached += n
