@@ -78,6 +78,7 @@ def render_diff(difference: Difference) -> str:
         oracle=[answer(m) for m in difference.moved if m.side == "expected"][:FACTS],
         layers=[answer(m) for m in difference.moved if m.side == "actual"][:FACTS],
         sides=_side_groups(difference),
+        names=_names(difference),
         rows=ROWS,
         marks=MARKS,
         causes=CAUSES,
@@ -118,6 +119,14 @@ def _shown(example: Counterexample, quantity: str) -> Shown:
     origin = f"{where}, {'shown minimised' if example.minimised else 'shown as found'}, digest {case.digest}."
     tables = [*view.tables, *(view.prior.tables if view.prior else ()), *(map_.tables if map_ else ())]
     return Shown(origin, worst_element(comparison), map_, view, sum(2 * t.size for t in tables) + len(example.snippet) + 2000)
+
+
+def _names(difference: Difference) -> tuple[str, str]:
+    """What the two runs are called: their labels, and when they began."""
+    facts = {side.name: (side.before, side.after) for side in difference.sides if side.group == "run"}
+    label, started = facts.get("label", ("-", "-")), facts.get("started", ("-", "-"))
+    before, after = (", ".join(text for text in pair if text != "-") or "a run without a name" for pair in zip(label, started, strict=True))
+    return before, after
 
 
 def _side_groups(difference: Difference) -> list[tuple[str, list[tuple[str, str, str, bool]]]]:
