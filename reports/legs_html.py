@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from oracle.results.across import SIDES, Across, across
+from oracle.results.across import SIDES, Across, Apart, across
 from oracle.results.legs import Key, Leg, Legs
 from reports.cases import CaseView, case_view, worst_element
-from reports.findings import account, headline, shown
+from reports.findings import Finding, account, headline, shown
 from reports.legs_inputs import InputView, input_views, other_inputs
 from reports.legs_rows import LegFinding, LegRow, leg_findings, leg_rows, rows_of
-from reports.legs_text import SIDE_NAMES, apart_text, other_text, where_text
-from reports.matrix import Cell, tone
+from reports.legs_text import SIDE_NAMES, apart_text, other_text, ulp_text, where_text
+from reports.matrix import Cell, layer_state, tone
 from reports.page import render
 from reports.rows import Row, Rows
 from reports.words import FAILING, STATES, count, margin_order, margin_text
@@ -65,11 +65,12 @@ class Divergence(NamedTuple):
 
 
 class Gap(NamedTuple):
-    """How far one quantity of a layer is apart from the first leg's, leg by leg; only where it is."""
+    """How far one side of one quantity is apart from the first leg's: a text for every other leg."""
 
     layer: str
     quantity: str
-    told: list[tuple[str, str, str]]
+    side: str
+    told: list[str]
 
 
 def write_legs(legs: Legs, path: Path) -> Path:
@@ -97,12 +98,13 @@ def render_legs(legs: Legs) -> str:
         states_differ=[pair for pair in differing if pair[1].differs == "state"],
         margins_differ=[pair for pair in differing if pair[1].differs == "margin"],
         n_rows=sum(map(len, rows.values())),
+        overview=[_overview(layer, every) for layer in rows],
         blocks=blocks,
         divergences=_divergences(findings, legs),
         totals=_totals(legs, found),
         gaps=_gaps(found, labels),
         sides=SIDE_NAMES,
-        inputs=views,
+        inputs={layer: [view for view in views if view.layer == layer] for layer in dict.fromkeys(view.layer for view in views)},
         inputs_left_out=left_out,
         other=other_text(found) if found.other else "",
         others=[other_inputs(o) for o in found.other],
@@ -201,8 +203,14 @@ def _divergence(identity: str, finding: LegFinding, legs: Legs) -> Divergence:
         example.snippet if example else "",
         example.replay if example else "",
         bool(finding.holds),
-        [(label, f"{margin_text(f.row.margin)}, {count(len(f.rows), 'row')}") for label, f in finding.by_label.items()],
+        [(label, _extent(found)) for label, found in finding.by_label.items()],
     )
+
+
+def _extent(finding: Finding) -> str:
+    """In how many rows of a leg something fails, and by how much at most."""
+    worst = max((row.margin for row in finding.rows if row.margin is not None), key=margin_order, default=None)
+    return f"{count(len(finding.rows), 'row')}{'' if worst is None else f', margin {margin_text(worst)}'}"
 
 
 def _size(view: Divergence) -> int:
@@ -216,8 +224,32 @@ def _totals(legs: Legs, found: Across) -> list[tuple[str, str, list[str]]]:
 
 
 def _gaps(found: Across, labels: Sequence[str]) -> list[Gap]:
-    gaps: dict[tuple[str, str], list[tuple[str, str, str]]] = {}
-    for (layer, quantity, label, side), apart in found.apart.items():
-        if apart.n_differ:
-            gaps.setdefault((layer, quantity), []).append((label, SIDE_NAMES[side], apart_text(apart)))
-    return [Gap(*key, sorted(told, key=lambda t: labels.index(t[0]))) for key, told in gaps.items()]
+    """The quantities of which any leg has another answer than the first."""
+    apart = dict.fromkeys((layer, quantity, side) for (layer, quantity, _, side), a in found.apart.items() if a.n_differ)
+    others = labels[1:]
+    return [
+        Gap(layer, quantity, SIDE_NAMES[side], [_short(found.apart.get((layer, quantity, label, side))) for label in others])
+        for layer, quantity, side in apart
+    ]
+
+
+def _short(apart: Apart | None) -> str:
+    """How far answers are apart, for a cell of a table."""
+    if apart is None:
+        return "-"
+    if not apart.n_differ:
+        return "the same"
+    return f"{'no distance' if apart.max_ulp is None else ulp_text(apart.max_ulp)}, in {apart.n_differ:,} of {apart.n_elements:,}"
+
+
+def _overview(layer: str, every: Sequence[Rows]) -> Line:
+    """A layer on every leg, in one line."""
+    cells = []
+    for rows in every:
+        own = rows.by_layer.get(layer, ())
+        state, word = layer_state(own)
+        worst = max((row for row in own if row.margin is not None), key=lambda row: margin_order(row.margin), default=None)
+        fails = state in FAILING
+        text = margin_text(worst.margin) if worst and state == "passed" else word
+        cells.append(Cell("", text, tone(worst) if worst and not fails and state == "passed" else "f2" if fails else "n", "", ""))
+    return Line(layer, "", "", "state" if len({cell.tone in ("f1", "f2") for cell in cells}) > 1 else "", cells)

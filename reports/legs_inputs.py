@@ -11,6 +11,7 @@ from oracle.results.across import SIDES, Across, OtherInputs, SameInput, Side
 from oracle.results.ulp import ulp_distances
 from reports.arrays import Table
 from reports.cases import case_view
+from reports.legs_text import ulp_text
 from reports.words import index_text, number
 
 SHOWN = 64
@@ -27,7 +28,7 @@ class Line(NamedTuple):
 
 
 class Answers(NamedTuple):
-    """All answers to one quantity, each once. elements: their indexes; more: elements that are left out."""
+    """All answers to one quantity, each once. elements: their indexes, first of those that differ; more: elements that are left out."""
 
     quantity: str
     elements: list[str]
@@ -92,8 +93,8 @@ def _answers(same: SameInput, quantity: str, labels: Sequence[str]) -> Answers:
     everybody = len(same.answers)
     one = all(len(distinct) == 1 for distinct in sides.values())
     (actual, _), (expected, _) = (distinct[0] for distinct in sides.values())
-    shape = actual.shape if actual is not None else expected.shape if expected is not None else ()
-    n = math.prod(shape)
+    first = actual if actual is not None else expected
+    shape = first.shape if first is not None else ()
     if one and actual == expected:
         lines = [_line("actual and expected", actual, actual, _told(sides["actual"][0][1], everybody, labels))]
     else:
@@ -102,8 +103,11 @@ def _answers(same: SameInput, quantity: str, labels: Sequence[str]) -> Answers:
             for side, distinct in sides.items()
             for array, holders in distinct
         ]
-    elements = [index_text(_unravel(at, shape)) for at in range(min(n, SHOWN))] if shape else []
-    return Answers(quantity, elements, lines, max(n - SHOWN, 0), not one)
+    n = math.prod(shape)
+    marked = {at for line in lines for at, (_, mark) in enumerate(line.values) if mark}
+    order = [*sorted(at for at in marked if at < n), *(at for at in range(n) if at not in marked)][:SHOWN]
+    lines = [line._replace(values=[line.values[at] for at in order if at < len(line.values)]) for line in lines]
+    return Answers(quantity, [index_text(_unravel(at, shape)) for at in order] if shape else [], lines, max(n - SHOWN, 0), not one)
 
 
 def _distinct(same: SameInput, side: Side, quantity: str) -> list[tuple[ArrayData | None, list[str]]]:
@@ -129,13 +133,13 @@ def _line(side: str, array: ArrayData | None, first: ArrayData | None, legs: str
         return Line(side, legs, [], "no answer")
     if first is not None and (array.dtype, array.shape) != (first.dtype, first.shape):
         return Line(side, legs, [], f"{array.dtype} of shape {array.shape}, where the first leg has {first.dtype} of shape {first.shape}")
-    texts = [number(value, array.dtype) for value in array.values()[:SHOWN]]
+    texts = [number(value, array.dtype) for value in array.values()]
     if first is None or array.data == first.data:
         return Line(side, legs, [(text, "") for text in texts], "" if texts else "empty")
     distances = ulp_distances(first, array)
     signs = zip(array.values(), first.values(), strict=True)
     marks = [_mark(distance, a, b) for distance, (a, b) in zip(distances, signs, strict=True)]
-    return Line(side, legs, list(zip(texts, marks, strict=False)), "")
+    return Line(side, legs, list(zip(texts, marks, strict=True)), "")
 
 
 def _mark(distance: int | None, a: float, b: float) -> str:
@@ -143,7 +147,7 @@ def _mark(distance: int | None, a: float, b: float) -> str:
     if distance is None:
         return "no distance"
     if distance:
-        return f"{distance:,} ULP"
+        return ulp_text(distance)
     return "sign of zero" if a == 0 and str(a) != str(b) else ""
 
 

@@ -30,11 +30,15 @@ class LegRow(NamedTuple):
 
 
 class LegFinding(NamedTuple):
-    """One quantity or contract of a layer that fails in one way, on some or all legs: label -> what is found there."""
+    """One quantity or contract of a layer that fails in one way, on some or all legs: label -> what is found there.
+
+    holds: legs on which the same rows are judged and pass. otherwise: legs on which they fail in another way. rest: the others.
+    """
 
     by_label: dict[str, Finding]
-    holds: tuple[str, ...]
-    others: tuple[str, ...]
+    holds: tuple[str, ...] = ()
+    otherwise: tuple[str, ...] = ()
+    rest: tuple[str, ...] = ()
 
     @property
     def first(self) -> Finding:
@@ -77,16 +81,16 @@ def leg_findings(legs: Legs, every: Sequence[Rows]) -> list[LegFinding]:
         for finding in findings(rows):
             row = finding.row
             grouped.setdefault((row.layer, row.quantity, headline(row)), {}).setdefault(leg.label, finding)
-    found = []
-    for by_label in grouped.values():
-        keys = {row.key for finding in by_label.values() for row in finding.rows}
-        rest = {leg.label: rows for leg, rows in zip(legs.legs, every, strict=True) if leg.label not in by_label}
-        holds = tuple(label for label, rows in rest.items() if _holds(rows, keys))
-        found.append(LegFinding(by_label, holds, tuple(label for label in rest if label not in holds)))
+    found = [_placed(by_label, legs, every) for by_label in grouped.values()]
     return sorted(found, key=lambda f: not f.holds)
 
 
-def _holds(rows: Rows, keys: set[Key]) -> bool:
-    """Whether a leg has judged one of these rows and finds nothing wrong with any of them."""
-    own = [row for row in rows.all if row.key in keys]
-    return any(row.state == "passed" for row in own) and not any(row.state in FAILS for row in own)
+def _placed(by_label: dict[str, Finding], legs: Legs, every: Sequence[Rows]) -> LegFinding:
+    """What is to be said of the legs that do not have a finding."""
+    keys = {row.key for finding in by_label.values() for row in finding.rows}
+    placed: dict[str, list[str]] = {"holds": [], "otherwise": [], "rest": []}
+    for leg, rows in zip(legs.legs, every, strict=True):
+        if leg.label not in by_label:
+            states = {row.state for row in rows.all if row.key in keys}
+            placed["otherwise" if states & FAILS else "holds" if "passed" in states else "rest"].append(leg.label)
+    return LegFinding(by_label, *(tuple(placed[name]) for name in ("holds", "otherwise", "rest")))

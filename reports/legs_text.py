@@ -86,10 +86,11 @@ def where_text(finding: LegFinding, legs: Legs) -> str:
     """On which legs something fails, and on which it holds."""
     if len(finding.by_label) == len(legs.legs):
         return "on every leg" if len(legs.legs) > 1 else f"on {next(iter(finding.by_label))}"
-    told = f"on {', '.join(finding.by_label)}"
-    if finding.holds:
-        told += f"; holds on {', '.join(finding.holds)}"
-    return f"{told}; not judged on {', '.join(finding.others)}" if finding.others else told
+    told = [f"on {', '.join(finding.by_label)}"]
+    for words, labels in (("holds on", finding.holds), ("fails otherwise on", finding.otherwise), ("not judged on", finding.rest)):
+        if labels:
+            told.append(f"{words} {', '.join(labels)}")
+    return "; ".join(told)
 
 
 def _print_margins(every: list[Rows], out: Printer) -> None:
@@ -127,6 +128,11 @@ def apart_text(apart: Apart) -> str:
         "some without a distance (NaN, infinity or another shape on one side)" if apart.max_ulp is None else f"up to {apart.max_ulp:,} ULP"
     )
     return f"{apart.n_differ:,} of {apart.n_elements:,} numbers differ, {far}"
+
+
+def ulp_text(n: int) -> str:
+    """A distance in ULP: ``3 ULP``, ``7.5e+15 ULP``."""
+    return f"{n:,} ULP" if n < 10_000_000 else f"{n:.1e} ULP"
 
 
 def other_text(found: Across) -> str:

@@ -139,7 +139,7 @@ def notices(legs: Sequence[Leg]) -> tuple[str, ...]:
         _apart(what, {label: _text(getattr(h.settings, what)) for label, h in headers.items()}) for what in ("seed", "examples", "dtypes")
     ]
     for what in ("gradconform", "commit"):
-        found = {label: getattr(h.environment, what) for label, h in headers.items()}
+        found = {label: (getattr(h.environment, what) or "")[:12] for label, h in headers.items()}
         told.append(_apart(what, {label: value for label, value in found.items() if value}))
     for name in dict.fromkeys(info.name for h in headers.values() for info in h.layers):
         told.append(_apart(f"code of {name}", _of_layer(headers, name, "source")))

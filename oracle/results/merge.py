@@ -152,26 +152,30 @@ def _depths(shards: Sequence[Shard]) -> tuple[list[Depth], list[str]]:
     found: list[Depth] = []
     unknown = []
     for name, run in shards:
-        told = {_group(record) for record in run.seen}
+        own: dict[Group, tuple[set[int], set[str]]] = {}
         try:
             for record in run.seen:
-                cases[_group(record)] |= record.digests()
-                shapes[_group(record)].update(record.shapes)
+                digests, forms = own.setdefault(_group(record), (set(), set()))
+                digests |= record.digests()
+                forms.update(record.shapes)
         except ValueError:
             raise ResultsError(f"{name} is damaged: what it says it has seen cannot be read. Judge this shard again.") from None
-        if any(_group(depth) not in told for depth in run.depths):
-            unknown.append(f"{name} does not say which cases it has seen, so that distinct ones are counted too often")
+        counted = {group: (len(digests), len(forms)) for group, (digests, forms) in own.items()}
+        if any(counted.get(_group(d), (0, 0)) != (d.n_distinct, d.n_shapes) for d in run.depths):
+            unknown.append(f"{name} does not tell which cases it has seen, so that distinct ones may be counted twice")
+        for group, (digests, forms) in own.items():
+            cases[group] |= digests
+            shapes[group] |= forms
         found += run.depths
     if unknown:
         return found, unknown
-    counted: set[Group] = set()
-    exact = []
-    for depth in found:
-        group = _group(depth)
-        n = (0, 0) if group in counted else (len(cases[group]), len(shapes[group]))
-        counted.add(group)
-        exact.append(depth.model_copy(update={"n_distinct": n[0], "n_shapes": n[1]}))
-    return exact, []
+    return [_counted(depth, cases, shapes) for depth in found], []
+
+
+def _counted(depth: Depth, cases: dict[Group, set[int]], shapes: dict[Group, set[str]]) -> Depth:
+    """`depth` with the distinct cases of all shards, which are counted once: the first takes them all."""
+    digests, forms = cases.pop(_group(depth), set()), shapes.pop(_group(depth), set())
+    return depth.model_copy(update={"n_distinct": len(digests), "n_shapes": len(forms)})
 
 
 def _group(record: Depth | Seen | Sample) -> Group:

@@ -75,7 +75,7 @@ def differences(a: Header, b: Header) -> list[str]:
     ]
     if a.environment.commit and b.environment.commit:
         told.append(_apart("commit", a.environment.commit, b.environment.commit))
-    told += [_other_layer(x, y) for x, y in zip(a.layers, b.layers, strict=False)]
+    told += [_other_layer(x, y) for x, y in zip(a.layers, b.layers, strict=False) if x.name == y.name]
     for what, noun in (("contracts", "contracts"), ("expected", "rows"), ("gate", "lists of known divergences")):
         told.append(f"they declare other {noun}" if getattr(a, what) != getattr(b, what) else "")
     return [t for t in told if t]
