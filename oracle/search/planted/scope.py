@@ -26,9 +26,12 @@ Condition = Callable[[Arrays], bool]
 class _Probe(CalmDraw):
     """Every kind of number there is, and one size for every axis where it is allowed."""
 
-    def __init__(self, source: GeneratorSource, branch: str, layer: str, wanted: int) -> None:
-        super().__init__(source, "float64", branch, layer)
+    def __init__(self, source: GeneratorSource, spec: LayerSpec, branch: str, wanted: int) -> None:
+        super().__init__(source, "float64", branch, spec.name)
         self._wanted = wanted
+        left_out = spec.claims.values
+        kept = PALETTE[~np.isnan(PALETTE)] if "nan" in left_out else PALETTE
+        self._palette = kept[~np.isinf(kept)] if "inf" in left_out else kept
 
     def size(self, name: str, least: int = 0, most: int = 512) -> int:
         if name not in self.sizes:
@@ -41,7 +44,7 @@ class _Probe(CalmDraw):
         return np.resize(np.array([-100, 0]), self.shape(name, dims))
 
     def _filled(self, shape: tuple[int, ...], table: Sequence[profiles.Profile], limit: float | None) -> Array:
-        some = np.roll(PALETTE, self.integer(0, len(PALETTE) - 1))
+        some = np.roll(self._palette, self.integer(0, len(self._palette) - 1))
         return np.asarray(np.resize(some if limit is None else np.clip(some, -limit, limit), shape))
 
 
@@ -73,7 +76,7 @@ class Scope:
                 for wanted in SIZES:
                     for i in range(DRAWS):
                         source = GeneratorSource(np.random.default_rng(i))
-                        case = self.spec.cases(_Probe(source, branch, self.spec.name, wanted), branch)
+                        case = self.spec.cases(_Probe(source, self.spec, branch, wanted), branch)
                         if self.spec.claims.leave_out(case) is None:
                             found.append(case)
         return found
