@@ -79,6 +79,11 @@ def test_stale_needs_every_row_judged_in_a_whole_complete_run() -> None:
     assert statuses(read(result(), known=(entry(),), expected=declared)) == ["passed"]
 
 
+def test_a_row_that_is_not_claimed_keeps_no_entry_alive() -> None:
+    unclaimed = result(dtype="float16", status="not-claimed", n_judged=0, margin=None)
+    assert statuses(read(result(), unclaimed, known=(entry(),))) == ["stale", "not-claimed"]
+
+
 def test_marking_twice_changes_nothing() -> None:
     known = (entry(), entry(quantity="forward.y"))
     once = read(fails(), result("forward.y"), known=known)

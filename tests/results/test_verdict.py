@@ -122,6 +122,18 @@ def test_every_line_of_the_rule_of_the_gate(dx: Any, y: Any, changes: Any, code:
     assert all(r.status == "known" for r in said.known) and not any(r in said.failing for r in said.known)
 
 
+def test_the_floor_counts_what_was_judged_and_no_shard_is_held_to_it() -> None:
+    run = _gated(result(), result("forward.y"), gate=Gate(floor=10))
+    assert verdict(run).exit_code == 0
+    discarding = run.model_copy(update={"depths": (depth(n_discarded=1),)})
+    assert verdict(discarding).exit_code == 3 and "in Relu matrix float64 (9)." in verdict(discarding).sentence
+    untried = verdict(run.model_copy(update={"depths": ()}))
+    assert untried.exit_code == 3 and "(0)." in untried.sentence
+    settings = header().settings.model_copy(update={"shard": (1, 2)})
+    shard = _gated(result(), result("forward.y"), gate=Gate(floor=11), settings=settings)
+    assert verdict(shard).exit_code == 0
+
+
 def test_a_list_out_of_date_is_not_called_a_divergence_of_a_layer() -> None:
     said = verdict(_gated(result("backward.dx"), result("forward.y")))
     assert said.sentence.startswith("The list of known divergences is out of date. Relu matrix backward.dx is listed")
