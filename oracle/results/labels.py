@@ -64,15 +64,16 @@ def _told_apart(versions: tuple[str, str], every: Sequence[tuple[str, str]]) -> 
 def matched(pythons: Mapping[str, str], expected: Sequence[str]) -> tuple[dict[str, int], list[str]]:
     """Label -> its place in `expected`, and what of `expected` is not there. `pythons` are the labels with the names of their Pythons.
 
-    The name of a Python is enough where only one leg has it. Raises ResultsError where several do.
+    The name of a Python is enough where only one leg has it that is not expected by its label. Raises ResultsError where several have.
     """
     order: dict[str, int] = {}
     missing = []
     for at, wanted in enumerate(dict.fromkeys(expected)):
-        near = [wanted] if wanted in pythons else [label for label, python in pythons.items() if python == wanted]
+        others = [label for label, python in pythons.items() if python == wanted and label not in expected]
+        near = [wanted] if wanted in pythons else others
         if len(near) > 1:
             raise ResultsError(f"--expect {wanted} is not clear: {', '.join(near)} all have this Python. Expect them by these labels.")
-        if near and (near[0] not in order or near[0] == wanted):
+        if near:
             order[near[0]] = at
         else:
             missing.append(wanted)
