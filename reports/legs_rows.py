@@ -64,14 +64,15 @@ def leg_rows(every: Sequence[Rows]) -> dict[str, list[LegRow]]:
     for key in dict.fromkeys(key for rows in by_key for key in rows):
         cells = tuple(rows.get(key) for rows in by_key)
         contract = any(cell is not None and cell.role == "contract" for cell in cells)
-        found.setdefault(key[0], []).append(LegRow(key, contract, cells, _differs(cells)))
+        found.setdefault(key[0], []).append(LegRow(key, contract, cells, _differs(cells, contract)))
     return found
 
 
-def _differs(cells: Sequence[Row | None]) -> Difference:
+def _differs(cells: Sequence[Row | None], contract: bool) -> Difference:
     if len({"lost" if cell is None else cell.state for cell in cells}) > 1:
         return "state"
-    return "margin" if len({margin_text(cell.margin) for cell in cells if cell is not None}) > 1 else ""
+    margins = {margin_text(cell.margin) for cell in cells if cell is not None}
+    return "margin" if len(margins) > 1 and not contract else ""
 
 
 def leg_findings(legs: Legs, every: Sequence[Rows]) -> list[LegFinding]:

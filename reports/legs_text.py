@@ -124,9 +124,9 @@ def apart_text(apart: Apart) -> str:
         return "nothing to compare"
     if not apart.n_differ:
         return f"the same in all {apart.n_elements:,} numbers"
-    far = (
-        "some without a distance (NaN, infinity or another shape on one side)" if apart.max_ulp is None else f"up to {apart.max_ulp:,} ULP"
-    )
+    far = "some beyond all ULP: NaN, infinity or another shape on one side"
+    if apart.max_ulp is not None:
+        far = f"up to {ulp_text(apart.max_ulp)}"
     return f"{apart.n_differ:,} of {apart.n_elements:,} numbers differ, {far}"
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import struct
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oracle.results import Header, Result, ResultsError, Run
+from oracle.results import Header, Result, ResultsError, Run, Sample
 from oracle.results.across import Apart, across, distance
 from oracle.results.labels import Source, labelled, natural, python_label
 from oracle.results.legs import Legs, legs_of
@@ -178,16 +179,12 @@ def test_the_order_of_the_files_makes_no_difference(order: list[int]) -> None:
 
 
 def sample(digest_of: float, index: int = 3, actual: Any = None, expected: Any = None) -> Any:
-    from oracle.results import Sample
-
     case = counterexample().case.model_copy(update={"inputs": {"x": floats(digest_of)}})
     answers = {"actual": {"dx": actual or floats(1.0)}, "expected": {"dx": expected or floats(1.0)}}
     return Sample(layer="Relu", branch="matrix", dtype="float64", index=index, digest="lies", case=case, **answers)
 
 
 def floats(*values: float) -> Any:
-    import struct
-
     return array(struct.pack(f"<{len(values)}d", *values), "float64", len(values))
 
 
@@ -200,6 +197,7 @@ EPS = 2.0**-52
 
 def test_answers_to_the_same_input_are_compared_in_ulp() -> None:
     found = across(sampled(sample(1.0), sample(1.0, actual=floats(1 + 2 * EPS)), sample(1.0, expected=floats(float("nan")))).legs)
+    assert {label for _, _, label, _ in found.apart} == {"py31", "py32"}
     assert found.n_samples == {"py31": 1, "py32": 1} and len(found.same) == 1 and found.other == ()
     assert found.total("py31", "actual") == Apart(1, 1, 2) and found.total("py31", "expected") == Apart(1, 0, 0)
     assert found.total("py32", "expected") == Apart(1, 1, None) and found.same[0].differs
