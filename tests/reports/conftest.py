@@ -8,10 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from types import ModuleType
 
-import full_runs
 import pytest
-import subject_runs
-from subject_runs import poisoned
 
 from oracle.results import (
     SCHEMA_VERSION,
@@ -30,6 +27,10 @@ from oracle.results import (
     Run,
     Settings,
 )
+from tests.reports import full_runs, subject_runs
+from tests.reports.subject_runs import poisoned
+
+_THIS = sys.modules[__name__]
 
 DTYPES = ("float64", "float32")
 CONTRACTS = {
@@ -274,7 +275,7 @@ def runs() -> dict[str, Run]:
 @pytest.fixture(scope="session")
 def make() -> ModuleType:
     """This module, for tests that build runs of their own."""
-    return sys.modules[__name__]
+    return _THIS
 
 
 @pytest.fixture(scope="session")

@@ -14,10 +14,18 @@ BOUNDARIES = ("empty", "one-sample", "kink at 0", "subnormal", "ties")
 SURVIVOR = "the bias is added twice when there is one row"
 LINK = "https://example.org/issues/12"
 KNOWN = (
-    Known(layer="Sigmoid", branch="plain", quantity="forward.y", dtype="float32", reason="Two roundings by design.", link=LINK, expires="2031-01-31"),
+    Known(
+        layer="Sigmoid",
+        branch="plain",
+        quantity="forward.y",
+        dtype="float32",
+        reason="Two roundings by design.",
+        link=LINK,
+        expires="2031-01-31",
+    ),
     Known(layer="Relu", branch="plain", quantity="backward.dx", reason="Mended long ago.", link="javascript:alert(1)"),
     Known(layer="Relu", branch="gone", quantity="forward.y", reason="Nobody knows."),
-)  # fmt: skip
+)
 
 
 def full(make: ModuleType) -> Run:
@@ -94,11 +102,22 @@ def _worsts(make: ModuleType, run: Run) -> list[Worst]:
 
 PLANTED = (
     Planted(layer="Relu", family="gradient", name="relu-ge", fault="the mask is x >= 0", n_cases=3, rows=("plain float64 backward.dx",)),
-    Planted(layer="Relu", family="state", name="relu-stale", fault="the first mask is kept", n_cases=9, rows=("plain float64 state.fresh",)),
+    Planted(
+        layer="Relu", family="state", name="relu-stale", fault="the first mask is kept", n_cases=9, rows=("plain float64 state.fresh",)
+    ),
     Planted(layer="Affine", family="gradient", name="affine-db", fault="db is a mean", n_cases=2, rows=("matrix float64 backward.db",)),
     Planted(layer="Affine", family="state", name="affine-bias", fault=SURVIVOR, n_cases=2000),
-)  # fmt: skip
+)
 HEALTH = (
     Health(layer="Relu", branch="plain", quantity="backward.dx", n_cases=20, n_elements=400, n_kinks=31, n_unresolved=4, worst=0.2),
-    Health(layer="Affine", branch="matrix", quantity="backward.dW", n_cases=20, n_elements=900, n_wrong=2, worst=55.0, message="dW[0, 1]: 3 against 4"),
-)  # fmt: skip
+    Health(
+        layer="Affine",
+        branch="matrix",
+        quantity="backward.dW",
+        n_cases=20,
+        n_elements=900,
+        n_wrong=2,
+        worst=55.0,
+        message="dW[0, 1]: 3 against 4",
+    ),
+)

@@ -19,11 +19,12 @@ from oracle.results import Result, Run, verdict
 from reports import html
 from reports.html import render_html, write_html
 
-_TAGS = """html head meta title style script body a header p span nav main section h1 h2 h3 h4 svg circle path text tspan ol ul li code strong div
-b i form label input select option output table thead tbody tr th td article details summary dl dt dd figure figcaption button pre br"""
-_ATTRIBUTES = """lang charset http-equiv content name class href id tabindex aria-label aria-labelledby aria-hidden focusable viewbox cx cy
-r d x y transform scope colspan role data-l data-g data-s data-rows data-layer data-branch data-dtype open type hidden width height
-stroke-width autocomplete name placeholder aria-keyshortcuts aria-live value rel"""
+_TAGS = """html head meta title style script body a header p span nav main section h1 h2 h3 h4 svg circle path text tspan ol ul li
+code strong div b i form label input select option output table thead tbody tr th td article details summary dl dt dd
+figure figcaption button pre br"""
+_ATTRIBUTES = """lang charset http-equiv content name class href id tabindex aria-label aria-labelledby aria-hidden focusable viewbox cx
+cy r d x y transform scope colspan role data-l data-g data-s data-rows data-layer data-branch data-dtype open type
+hidden width height stroke-width autocomplete placeholder aria-keyshortcuts aria-live value rel"""
 TAGS = frozenset(_TAGS.split())
 ATTRIBUTES = frozenset(_ATTRIBUTES.split())
 HOSTILE = ("hostile", "poisoned", "fullhostile")

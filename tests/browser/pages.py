@@ -1,0 +1,40 @@
+"""Every kind of page, made anew from synthetic runs, so that each has to pass the same checks in a browser.
+
+To have a page checked, add a function here that writes it to a folder and returns its path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from oracle.results import Run
+from oracle.results.diff import diff
+from reports.diff_html import write_diff_html
+from reports.html import write_html
+from tests.reports import conftest as synthetic
+from tests.reports import diff_runs, full_runs, subject_runs
+
+
+def report(run: Callable[[], Run], name: str) -> Callable[[Path], Path]:
+    """A function that writes the conformance report on what `run` gives."""
+    return lambda folder: write_html(run(), folder / f"{name}.html")
+
+
+def changes(folder: Path, hostile: bool) -> Path:
+    """The page on two runs that differ in every way."""
+    pair = diff_runs.mixed(synthetic)
+    before, after = map(subject_runs.poisoned, pair) if hostile else pair
+    return write_diff_html(diff(before, after), folder / f"diff-{hostile}.html")
+
+
+PAGES: dict[str, Callable[[Path], Path]] = {
+    "passing": report(synthetic.passing, "passing"),
+    "full": report(lambda: full_runs.full(synthetic), "full"),
+    "interrupted": report(synthetic.interrupted, "interrupted"),
+    "subjects": report(lambda: subject_runs.checked(synthetic), "subjects"),
+    "hostile": report(lambda: subject_runs.poisoned(full_runs.full(synthetic)), "hostile"),
+    "diff": lambda folder: changes(folder, hostile=False),
+    "hostile diff": lambda folder: changes(folder, hostile=True),
+}
+"""Name -> what makes the page."""
