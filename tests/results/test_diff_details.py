@@ -54,6 +54,12 @@ def test_a_subject_that_cannot_be_loaded_any_more_has_lost_its_rows_by_its_code(
         assert back == {"subject.loads": ("fixed", ("code",))}
 
 
+def test_rows_that_a_layer_which_raises_leaves_unjudged_say_so() -> None:
+    raised = result("call.answers", role="contract", status="error", n_failed=10, margin=None)
+    lost = next(c for c in diff(made(HOLDS), made(raised, info={"contracts": ("call.answers",)})).changes if c.key[3] == "backward.dx")
+    assert (lost.mark, lost.why) == ("lost coverage", "The layer raises, so that there is nothing to compare.")
+
+
 def test_a_layer_that_was_taken_out_of_its_file_is_lost_by_the_code() -> None:
     after = of_file(HOLDS, name="a.py:Sigmoid")
     change = only(diff(of_file(HOLDS), after))

@@ -7,7 +7,7 @@ from typing import Literal
 
 from oracle.results.diff.answers import moved
 from oracle.results.diff.causes import Evidence, answer_causes, candidates, check_evidence, code_evidence, environment_evidence
-from oracle.results.diff.changes import OF_BEFORE, Cause, Change, Difference, Key, Mark
+from oracle.results.diff.changes import Cause, Change, Difference, Key, Mark
 from oracle.results.diff.drift import FACTOR, drift
 from oracle.results.diff.sides import blinder, incomplete, reached_its_end, sides
 from oracle.results.diff.tried import Tried
@@ -206,9 +206,8 @@ class _Pair:
         return Change(key, mark, why, found, self.before.results.get(key), self.after.results.get(key), self._example(key, mark), differs)
 
     def _example(self, key: Key, mark: Mark) -> Counterexample | None:
-        """The case that shows a change: of the run that it is about, one that both have tried if any, minimised if any is."""
-        sides = (self.before, self.after) if mark in OF_BEFORE else (self.after, self.before)
-        found = next((side.examples[key] for side in sides if key in side.examples), [])
+        """The case that shows a change: of AFTER if it fails there, one that both have tried if any, minimised if any is."""
+        found = self.after.examples.get(key) or self.before.examples.get(key, [])
         if mark == "newly failing":
             found = [c for c in found if not self.tried_before.why_not(c)]
         return next((c for c in found if c.minimised is not None), found[0] if found else None)
