@@ -89,7 +89,7 @@ def _judge_all(plan: Plan, pool: Executor | None, writer: Writer, progress: Prog
 def _vet(entrant: Entrant, settings: Settings, pool: Executor | None, writer: Writer) -> None:
     """Whether the judge would have seen a fault in these cases, and whether the oracle is to be trusted."""
     asked = [(entrant, settings.seed, dtypes_of(entrant.judged_by(), settings), settings.examples)]
-    for job in (jobs.planted,):
+    for job in (jobs.planted, jobs.health):
         for _, records in _run(pool, job, asked):
             for record in records:
                 writer.write(record)

@@ -19,7 +19,7 @@ from oracle.core.evaluation import Evaluation, Finding
 from oracle.core.observe import Judged, SubjectGone, observe, watching
 from oracle.core.spec import LayerSpec
 from oracle.core.stored import stored_case
-from oracle.results.model import ComparisonData, Counterexample, Planted, Worst
+from oracle.results.model import ComparisonData, Counterexample, Health, Planted, Worst
 from oracle.search.entrant import Entrant, assignment, dismiss
 from oracle.search.numbered import case_at
 from oracle.search.tally import Tally
@@ -86,6 +86,13 @@ def planted(entrant: Entrant, seed: int, dtypes: Sequence[str], examples: int) -
     from oracle.search.planted import planted_in
 
     return list(planted_in(entrant.judged_by(), entrant.label, seed, dtypes, examples))
+
+
+def health(entrant: Entrant, seed: int, dtypes: Sequence[str], examples: int) -> list[Health]:
+    """Whether autograd agrees with differences of torch's forward, on cases of this run."""
+    from oracle.search.health import health_of
+
+    return list(health_of(entrant.judged_by(), entrant.label, seed, dtypes, examples))
 
 
 def counterexample_id(layer: str, key: Key, seed: int) -> str:

@@ -197,10 +197,11 @@ def test_the_code_that_was_judged_is_told_apart_by_its_digest(tmp_path: Path) ->
     assert source_of(by_module) == ""
 
 
-def test_every_planted_fault_is_declared_and_tried(tmp_path: Path) -> None:
+def test_every_run_tries_its_judge_and_its_oracle(tmp_path: Path) -> None:
     run = done(tmp_path / "r.jsonl", workers=2)
     assert run.header.n_planted == len(run.planted) > 50 and all(p.convicted for p in run.planted)
     assert {p.layer for p in run.planted} == {"Relu", "softmax"}
+    assert {(h.layer, h.quantity) for h in run.health} == {("Relu", "backward.dx")} and not any(h.n_wrong for h in run.health)
 
 
 def test_a_judge_that_sees_nothing_is_not_green(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
