@@ -10,10 +10,12 @@ from pathlib import Path
 
 from oracle.results import Run
 from oracle.results.diff import diff
+from oracle.results.legs import legs_of
 from reports.diff_html import write_diff_html
 from reports.html import write_html
+from reports.legs_html import write_legs
 from tests.reports import conftest as synthetic
-from tests.reports import diff_runs, full_runs, subject_runs
+from tests.reports import diff_runs, full_runs, legs_runs, subject_runs
 
 
 def report(run: Callable[[], Run], name: str) -> Callable[[Path], Path]:
@@ -28,6 +30,12 @@ def changes(folder: Path, hostile: bool) -> Path:
     return write_diff_html(diff(before, after), folder / f"diff-{hostile}.html")
 
 
+def hostile_legs(folder: Path) -> Path:
+    """The page on several versions, with the worst text there is in every field."""
+    sources = [source._replace(run=subject_runs.poisoned(source.run)) for source in legs_runs.sources(synthetic)]
+    return write_legs(legs_of(sources, ["py313"]), folder / "hostile-legs.html")
+
+
 PAGES: dict[str, Callable[[Path], Path]] = {
     "passing": report(synthetic.passing, "passing"),
     "full": report(lambda: full_runs.full(synthetic), "full"),
@@ -36,5 +44,8 @@ PAGES: dict[str, Callable[[Path], Path]] = {
     "hostile": report(lambda: subject_runs.poisoned(full_runs.full(synthetic)), "hostile"),
     "diff": lambda folder: changes(folder, hostile=False),
     "hostile diff": lambda folder: changes(folder, hostile=True),
+    "legs": lambda folder: write_legs(legs_runs.mixed(synthetic), folder / "legs.html"),
+    "legs that agree": lambda folder: write_legs(legs_runs.agreeing(synthetic), folder / "agreeing-legs.html"),
+    "hostile legs": hostile_legs,
 }
 """Name -> what makes the page."""

@@ -14,10 +14,10 @@ from subject_runs import poisoned
 from test_report_html import ATTRIBUTES, TAGS, Page
 
 from oracle.results import Run
-from oracle.results.across import Apart
+from oracle.results.across import Apart, across
 from oracle.results.labels import Source
 from oracle.results.legs import Legs, legs_of
-from reports import legs_html, reporter
+from reports import legs_html, legs_inputs, reporter
 from reports.legs_html import render_legs
 from reports.legs_text import apart_text, print_legs
 
@@ -234,3 +234,33 @@ def test_distances_in_words(apart: tuple[int, int, int], words: str) -> None:
 def test_the_page_appears_whole(legs: dict[str, Legs], tmp_path: Path) -> None:
     path = reporter("legs-page")(legs["mixed"], tmp_path / "new" / "legs.html")
     assert path.read_text("utf-8") == render_legs(legs["mixed"]) and [p.name for p in path.parent.iterdir()] == ["legs.html"]
+
+
+def test_of_the_inputs_of_a_branch_one_with_other_answers_is_shown(make: ModuleType) -> None:
+    same, other = legs_runs.sampled(make, make.passing()), legs_runs.sampled(make, make.passing(), ulps=2, drawn=9.0)
+    plain = legs_runs.sampled(make, make.passing(), drawn=9.0)
+    runs = [one.model_copy(update={"samples": one.samples + two.samples}) for one, two in ((same, plain), (same, other))]
+    legs_ = [legs_runs.on(run, f"3.{n}.0") for n, run in enumerate(runs)]
+    views = legs_inputs.input_views(across(legs_of([Source(str(n), run) for n, run in enumerate(legs_)]).legs), ["py30", "py31"])
+    assert len(views) == 18 and all(view.differs and view.tables[0].rows[0][1][0] == "9.0" for view in views)
+    kept, left_out = legs_html._within([view._replace(differs=n == 7, size=legs_html.INPUTS) for n, view in enumerate(views)])
+    assert (kept[0].id, left_out) == (views[7].id, 17), "those with other answers are the last to be left out"
+
+
+def test_what_fails_on_some_legs_only_comes_before_what_fails_on_all(make: ModuleType) -> None:
+    everywhere = make.with_failures(make.passing(), make.example("AddLayer", "plain", "float64", "forward.y"))
+    somewhere = make.with_failures(everywhere, make.example("TwoLayerNet", "index", "float64", "backward.dW1"))
+    found = legs_of([Source("a", legs_runs.on(everywhere, "3.1.0")), Source("b", legs_runs.on(somewhere, "3.2.0"))])
+    told = printed(found)
+    assert told.index("TwoLayerNet backward.dW1  differs  on py32; holds on py31") < told.index("AddLayer forward.y  differs  on every leg")
+
+
+def test_a_leg_that_fails_otherwise_does_not_hold(make: ModuleType) -> None:
+    rows = ("AddLayer", "plain", "float64", "forward.y")
+    shape = make.comparison("shape", message="of another shape")
+    runs = [make.with_failures(make.passing(), make.example(*rows, **changes)) for changes in ({}, {"minimised_comparison": shape})]
+    gone = make.passing()
+    gone = gone.model_copy(update={"results": tuple(r for r in gone.results if r.layer != "AddLayer")})
+    legs_ = [legs_runs.on(run, f"3.{n}.0") for n, run in enumerate([*runs, make.passing(), gone])]
+    told = printed(legs_of([Source(str(n), run) for n, run in enumerate(legs_)]), width=300)
+    assert "AddLayer forward.y  differs  on py30; holds on py32; fails otherwise on py31; not judged on py33" in told
