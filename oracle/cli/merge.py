@@ -54,7 +54,7 @@ def merge(files: tuple[str, ...], expect: tuple[str, ...], out: Path) -> None:
         sharded = any(s.run.header.settings.shard is not None for s in sources)
         if len(legs.legs) == 1 and not expected and not sharded:
             raise usage(f"{files[0]} is one whole run: there is nothing to put together. Name another file, or say what to --expect.")
-        if len(legs.legs) == 1 and sharded and len(expected) < 2 and not legs.missing:
+        if len(legs.legs) == 1 and sharded and not legs.missing:
             _conclude_run(legs.legs[0].run, sources, out)
         _conclude_legs(legs, out)
     except ResultsError as error:
