@@ -118,7 +118,11 @@ def _fails(assigned: Assignment, stored: CaseData, row: str) -> bool:
     case = restored_case(stored)
     if case.branch not in assigned.spec.branches:
         raise NotJudgedError(f"{assigned.spec.name} has no branch {case.branch!r} here")
-    judgement = judge(assigned.spec, assigned.subject, case, measure=True)
+    try:
+        judgement = judge(assigned.spec, assigned.subject, case, measure=True)
+    except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        # a file may hold any case, also one that the spec has never had
+        raise NotJudgedError(f"the stored case is none of {assigned.spec.name}'s ({type(error).__name__}: {error})") from error
     if judgement.discarded is not None:
         raise NotJudgedError(judgement.discarded)
     return any(finding.name == row for finding in judgement.findings)

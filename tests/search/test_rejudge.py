@@ -11,7 +11,7 @@ from oracle.results import LayerInfo, Run
 from oracle.results.diff import Replay, diff, machine
 from oracle.search.rejudge import NotJudgedError, Replayer, _whose
 from oracle.subjects.target import Target, parse_target
-from tests.results.diffing import FAILS, HOLDS, failing, made
+from tests.results.diffing import CASE, FAILS, HOLDS, ONE, failing, made
 
 
 @pytest.mark.parametrize(
@@ -101,6 +101,14 @@ def test_a_stored_case_of_a_branch_that_is_gone_is_told() -> None:
     before, after = made(HOLDS, info=info), made(FAILS, info=info, **failing(case=case))
     (change,) = Replayer(before, after).settle(diff(before, after), lambda layer: None).changes
     assert change.replay == "Not judged again: Relu has no branch 'old' here."
+
+
+@pytest.mark.parametrize("changes", [{"inputs": {}}, {"dtype": "int8"}, {"layout": "none"}, {"cotangents": {}}])
+def test_a_stored_case_that_does_not_fit_is_told(changes: dict[str, Any]) -> None:
+    case = CASE.model_copy(update={"cotangents": {"out": ONE}, "config": {}, **changes})
+    before, after = made(HOLDS), made(FAILS, **failing(case=case))
+    (change,) = Replayer(before, after).settle(diff(before, after), lambda layer: None).changes
+    assert change.replay.startswith("Not judged again: ") and change.mark == "newly failing"
 
 
 def test_only_what_is_in_doubt_is_judged_again(monkeypatch: pytest.MonkeyPatch) -> None:
