@@ -300,6 +300,19 @@ def test_ctrl_c_keeps_what_the_stored_cases_have_shown() -> None:
     assert {r.quantity for r in found().results if r.n_replay_failed} == {"forward.out"}
 
 
+def test_a_blind_gate_is_3_whatever_the_layers_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    from oracle.results import Planted
+
+    survivor = Planted(layer="layers.py:Relu", family="values", name="one", fault="The first element is off.", n_cases=240)
+    monkeypatch.setattr("oracle.search.jobs.planted", lambda *call: [survivor])
+    written(BASE.replace("planted = false\n", ""), RIGHT)
+    result = gate()
+    assert result.exit_code == 3, result.output
+    assert "planted faults went unnoticed: this run is blind to layers.py:Relu: The first element is off." in plain(result)
+    written(BASE, RIGHT)
+    assert gate().exit_code == 0, "planted = false: none are judged"
+
+
 def test_keep_refuses_what_is_no_case_and_adds_nothing_then() -> None:
     good = _stored_rarity(Path("kept"))
     torn = Path("torn.json")
