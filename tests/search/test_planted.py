@@ -13,6 +13,7 @@ from oracle.core.claims import claimed
 from oracle.core.contracts import CONTRACTS
 from oracle.core.observe import watching
 from oracle.results.model import Planted
+from oracle.search.likeness import spec_like
 from oracle.search.numbered import cases
 from oracle.search.planted import boundaries as at_boundaries
 from oracle.search.planted import n_planted, planted_faults, planted_in
@@ -41,6 +42,8 @@ def test_every_fault_is_convicted_on_a_row_of_its_own(name: str) -> None:
         assert {quantity for *_, quantity in rows} & set(faults[record.name].on), record
         assert all(branch in spec.branches and dtype in DTYPES for branch, dtype, _ in rows)
         assert all(quantity in (*spec.quantities, *CONTRACTS) for *_, quantity in rows)
+        # a slip in a fault itself would show as an exception
+        assert "call.answers" not in {quantity for *_, quantity in rows} or record.name == "empty-raises", record
         assert record.layer == "mine" and record.fault and 0 < record.n_cases < CASES
 
 
@@ -176,6 +179,26 @@ def test_a_subject_without_backward_has_no_faults_in_it() -> None:
     found = list(planted_in(spec, "mine", SEED, DTYPES, CASES))
     assert len(found) > 20 and not survivors(found)
     assert not any("backward" in row for record in found for row in record.rows)
+
+
+@pytest.mark.parametrize(
+    ("function", "inputs", "none"),
+    [
+        ("F.silu(x)", None, set()),
+        # no result at all for an axis of size 0
+        ("x.amax(-1)", "x: (N, D)", set()),
+        ("torch.fft.fft(x).abs()", "x: (N, D)", set()),
+        # a gradient of 0 has no sign, no factor and no rows
+        ("torch.round(x)", None, {"descending", "doubled", "first-element", "first-row-only", "dout-ignored", "accumulated", "repeated"}),
+        ("F.linear(x, W, b)", "x: (N, D) | W: (M, D), b: (M)", set()),
+    ],
+)
+def test_a_torch_function_of_the_users_has_those_that_make_a_difference(function: str, inputs: str | None, none: set[str]) -> None:
+    spec = spec_like(function, inputs)
+    planted = {fault.name for fault in planted_faults(spec, DTYPES)}
+    found = list(planted_in(spec, "mine", SEED, DTYPES, CASES))
+    assert not survivors(found) and {record.name for record in found} == planted
+    assert not planted & none and planted > {"negated", "last-element", "one-axis-more", "writes-input", "forward-large"}
 
 
 def test_the_same_run_tells_the_same() -> None:

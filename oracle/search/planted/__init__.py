@@ -30,12 +30,18 @@ __all__ = ["Fault", "n_planted", "planted_faults", "planted_in"]
 
 
 def planted_faults(spec: LayerSpec, dtypes: Sequence[str]) -> list[Fault]:
-    """The faults that are planted in a layer judged by `spec` in `dtypes`. Needs no torch."""
-    return faults_of(Scope(spec, dtypes))
+    """The faults that are planted in a layer judged by `spec` in `dtypes`. Needs no torch, unless the spec is made of a torch function."""
+    scope = Scope(spec, dtypes)
+    found = faults_of(scope)
+    if spec.function is None:
+        return found
+    from oracle.search.planted.vetting import real
+
+    return real(scope, found)
 
 
 def n_planted(spec: LayerSpec, dtypes: Sequence[str]) -> int:
-    """How many records `planted_in` gives. Needs no torch."""
+    """How many records `planted_in` gives."""
     return len(planted_faults(spec, dtypes))
 
 

@@ -100,8 +100,8 @@ def first_element(scope: Scope) -> list[Fault]:
 @several
 def zeroed(scope: Scope) -> list[Fault]:
     """NaN and infinities are answered with zeros."""
-    if getattr(scope.spec.bounds, "missing", "") or scope.rough:
-        # neither an estimated allowed error nor one of differences says anything about them
+    if scope.rough:
+        # the allowed error of a difference says nothing about them
         return []
     return [f for b in SPECIALS for side in ("forward", "backward") for f in _planted(scope, b, side, "all of", np.zeros_like)]
 

@@ -50,7 +50,8 @@ class FirstRowOnly(Right):
 
     def cotangents(self, state: State, douts: Arrays) -> Arrays:
         for a in douts.values():
-            a[1:] = 0 if a.ndim else a[1:]
+            if a.ndim:
+                a[1:] = 0
         return douts
 
 

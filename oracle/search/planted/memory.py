@@ -57,10 +57,10 @@ class WritesDout(Right):
 
 @fault("memory", on="results.own-memory")
 class HandsBackInput(Right):
-    """Forward hands back its own input beside the numbers it owes."""
+    """Forward hands back an array that it was given."""
 
     def outputs(self, state: State, results: Results) -> Results:
-        own = next(a for a in state.given.values() if a.dtype.kind == "f")
+        own = next(a for a in (*state.given.values(), *state.params.values()) if a.dtype.kind == "f")
         return (own, *results[1:])
 
 

@@ -6,7 +6,7 @@ does not make the fault that waits for it go away; the fault survives.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -24,14 +24,11 @@ Condition = Callable[[Arrays], bool]
 
 
 class _Probe(CalmDraw):
-    """Every kind of number there is, and one size for every axis where it is allowed."""
+    """Arrays of `numbers` over and over, and one size for every axis where it is allowed."""
 
-    def __init__(self, source: GeneratorSource, spec: LayerSpec, branch: str, wanted: int) -> None:
-        super().__init__(source, "float64", branch, spec.name)
-        self._wanted = wanted
-        left_out = spec.claims.values
-        kept = PALETTE[~np.isnan(PALETTE)] if "nan" in left_out else PALETTE
-        self._palette = kept[~np.isinf(kept)] if "inf" in left_out else kept
+    def __init__(self, seed: int, spec: LayerSpec, branch: str, wanted: int, numbers: Array) -> None:
+        super().__init__(GeneratorSource(np.random.default_rng(seed)), "float64", branch, spec.name)
+        self._wanted, self._numbers = wanted, numbers
 
     def size(self, name: str, least: int = 0, most: int = 512) -> int:
         if name not in self.sizes:
@@ -44,7 +41,7 @@ class _Probe(CalmDraw):
         return np.resize(np.array([-100, 0]), self.shape(name, dims))
 
     def _filled(self, shape: tuple[int, ...], table: Sequence[profiles.Profile], limit: float | None) -> Array:
-        some = np.roll(self._palette, self.integer(0, len(self._palette) - 1))
+        some = np.roll(self._numbers, self.integer(0, len(self._numbers) - 1))
         return np.asarray(np.resize(some if limit is None else np.clip(some, -limit, limit), shape))
 
 
@@ -68,18 +65,35 @@ class Scope:
         return tuple(name for name in rows if name not in spec.claims.rows)
 
     @cached_property
+    def palette(self) -> Array:
+        """The numbers of the boundaries that are claimed."""
+        left_out = self.spec.claims.values
+        kept = PALETTE[~np.isnan(PALETTE)] if "nan" in left_out else PALETTE
+        return kept[~np.isinf(kept)] if "inf" in left_out else kept
+
+    @cached_property
     def probes(self) -> list[Case]:
         """Cases full of boundaries, of every branch, as far as the claims go."""
-        found = []
-        with np.errstate(all="ignore"):
-            for branch in self.spec.branches:
-                for wanted in SIZES:
-                    for i in range(DRAWS):
-                        source = GeneratorSource(np.random.default_rng(i))
-                        case = self.spec.cases(_Probe(source, self.spec, branch, wanted), branch)
-                        if self.spec.claims.leave_out(case) is None:
-                            found.append(case)
-        return found
+        return list(self._probed(self.palette, range(DRAWS)))
+
+    @property
+    def single_probes(self) -> Iterator[Case]:
+        """Cases of ordinary numbers with one kind of boundary among them each."""
+        ordinary = np.array([0.7, -1.3, 1.0, 0.4, -0.6, 1.9])
+        for i, value in enumerate(self.palette):
+            numbers = np.where(ordinary == 1, value, ordinary)
+            # subnormal numbers come together, or they vanish beside the others
+            numbers = ordinary * value if 0 < abs(value) < np.finfo(np.float64).tiny else numbers
+            yield from self._probed(numbers, (2 * i, 2 * i + 1))
+
+    def _probed(self, numbers: Array, seeds: Sequence[int]) -> Iterator[Case]:
+        for branch in self.spec.branches:
+            for wanted in SIZES:
+                for seed in seeds:
+                    with np.errstate(all="ignore"):
+                        case = self.spec.cases(_Probe(seed, self.spec, branch, wanted, numbers), branch)
+                    if self.spec.claims.leave_out(case) is None:
+                        yield case
 
     def reaches(self, condition: Condition) -> bool:
         """Whether some case can meet `condition`, which looks at its inputs and parameters."""
