@@ -11,7 +11,7 @@ from reports.findings import account, anchor, headline, shown
 from reports.heatmap import Heat, heat
 from reports.known import KnownView, known_as
 from reports.rows import Row, Rows
-from reports.words import index_text, margin_text, number
+from reports.words import index_text, margin_order, margin_text, number
 
 
 class CaseView(NamedTuple):
@@ -76,7 +76,7 @@ def _origin(row: Row, example: Counterexample, comparison: ComparisonData) -> st
         origin += ", shown as found: it was not minimised"
     else:
         origin += ", shown minimised" + ("" if example.minimised_comparison else "; the numbers are those of the case as found")
-    if comparison.margin != row.margin and row.margin is not None:
+    if comparison.margin is not None and margin_order(row.margin) > margin_order(comparison.margin):
         origin += f"; the worst margin of all its cases was {margin_text(row.margin)}"
     return origin
 

@@ -115,6 +115,8 @@ def _column(row: Row) -> str:
 
 def _cell(row: Row) -> Cell:
     label = row.quantity if _column(row) == "other" else row.quantity.partition(".")[2]
+    if row.state == "stale":
+        return Cell(label, "stale", tone(row), STATES[row.state], href(row))
     if row.state in FAILING:
         text = margin_text(row.margin) if row.margin is not None else "fails"
         return Cell(label, text, tone(row), "imprecise" if tone(row) == "f1" else STATES[row.state], href(row))
