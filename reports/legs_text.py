@@ -139,6 +139,6 @@ def other_text(found: Across) -> str:
     """That the legs were given different inputs under the same numbers, so that those cannot be compared."""
     n = len(found.other)
     return (
-        f"The inputs differ in {count(n, 'sampled case')}: the legs drew other numbers for the same case "
-        "(NumPy's generator changed, or another seed was given), so their answers are not compared."
+        f"The inputs differ in {count(n, 'sampled case')}: under the same number the legs were given other ones (another seed, or a NumPy "
+        "that draws or rounds otherwise), so the answers to them are not compared."
     )
