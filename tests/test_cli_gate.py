@@ -136,6 +136,14 @@ def test_the_file_decides_and_the_command_line_overrides_it() -> None:
     assert (asked.settings.examples, asked.settings.seed, asked.settings.dtypes) == (300, 9, ("float64",))
 
 
+def test_a_module_is_looked_for_beside_the_configuration_from_wherever_the_gate_is_run() -> None:
+    written(BASE.replace("layers.py:Relu", "layers:Relu"), RIGHT)
+    Path("deeper").mkdir()
+    os.chdir("deeper")
+    result = gate()
+    assert result.exit_code == 0 and found().header.layers[0].name == "layers:Relu", result.output
+
+
 def test_without_a_seed_each_gate_draws_one_and_records_it() -> None:
     written(BASE.replace("seed = 5\n", ""), RIGHT)
     seeds = []
@@ -201,6 +209,13 @@ def test_finds_are_offered_kept_and_judged_by_every_later_gate() -> None:
     assert mended.exit_code == 0, mended.output
     rows = {r.quantity: r.n_replayed for r in found().results if (r.branch, r.dtype) == (stored.branch, stored.dtype)}
     assert rows["backward.dx"] == rows["forward.out"] == rows["call.answers"] == 1
+
+
+def test_stored_cases_of_layers_that_are_not_named_are_left_out() -> None:
+    _stored_rarity(Path("cases"))
+    written(BASE.replace('["layers', '["sigmoid", "layers') + 'corpus = "cases"\n', RARE)
+    assert gate("sigmoid").exit_code == 0 and found().header.corpus == ()
+    assert gate("layers.py:Relu").exit_code == 1 and len(found().header.corpus) == 1
 
 
 def _stored_rarity(to: Path) -> Path:
