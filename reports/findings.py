@@ -139,7 +139,12 @@ def anchor(prefix: str, text: str) -> str:
 
 def row_anchor(row: Row) -> str:
     """A stable HTML id for `row`, the same in every run: ``row/Relu/plain/float64/backward.dx``."""
-    return "/".join(["row", *map(_slug, row.key)])
+    return f"{group_anchor(row)}/{_slug(row.quantity)}"
+
+
+def group_anchor(row: Row) -> str:
+    """What the ids of all rows of a layer, branch and dtype begin with, so that the page finds what belongs together."""
+    return "/".join(["row", *map(_slug, row.key[:3])])
 
 
 def _slug(text: str) -> str:

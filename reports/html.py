@@ -20,10 +20,12 @@ from reports.trust import health_view, planted_view
 from reports.words import STATES, shorten
 from reports.writing import write_whole
 
-BUDGET = 90_000
-"""Characters that counterexamples may take together; those beyond it are listed with their command only."""
-LISTED = 100
-"""Of the counterexamples beyond the budget this many are listed."""
+ROOM = 480_000
+"""Characters of a page: counterexamples have what the rest of it leaves."""
+LEAST, MOST = 40_000, 150_000
+"""Characters that counterexamples may take together, at least and at most; those beyond it are listed with their command only."""
+LISTED = 400
+"""Characters that one takes which is only listed, about; a third of the room is for them."""
 MANY = 12
 """Of more layers than this, those that conform are folded away."""
 FIRST = 8
@@ -42,31 +44,42 @@ def write_html(run: Run, path: Path) -> Path:
 def render_html(run: Run) -> str:
     """The report on `run` as a string."""
     rows = Rows(run)
+    found = findings(rows)
+    views = _views(found, rows)
+    context = {**_context(run, rows), **_found(run, found)}
+    bare = render("page.html.jinja", **context, divergences=[], listed=[], unlisted=[])
+    if not views:
+        return bare
+    room = min(max(ROOM - len(bare.encode()), LEAST), MOST)
+    full, rest = _within(views, room * 2 // 3)
+    listed = room // 3 // LISTED
+    return render("page.html.jinja", **context, divergences=full, listed=rest[:listed], unlisted=rest[listed:])
+
+
+def _context(run: Run, rows: Rows) -> dict[str, Any]:
+    """What the page says of all rows."""
     columns, blocks = matrix(rows)
     quiet = {"passed"} if len(blocks) > MANY else set()
     shared = axes(run)
     states = {block.layer: block.state for block in blocks}
-    return render(
-        "page.html.jinja",
-        run=run,
-        header=run.header,
-        subjects=subjects(rows) if any(info.target for info in rows.layers) and len(rows.layers) > 1 else [],
-        other_notes=rows.other_notes,
-        any_unclaimed=any(row.state == "not-claimed" for row in rows.all),
-        columns=columns,
-        blocks=[block for block in blocks if block.state not in quiet],
-        folded=[block for block in blocks if block.state in quiet],
-        quiet=quiet,
-        groups=rows.groups,
-        choices=_choices(rows),
-        sections=[section(rows, info, None if states[info.name] in quiet else shared) for info in rows.layers],
-        planted=planted_view(run),
-        health=health_view(run),
-        gate=gate_view(run, rows),
-        n_judged=sum(1 for r in run.results if r.n_judged),
-        n_inconclusive=sum(r.n_inconclusive for r in run.results),
-        **_divergences(run, rows),
-    )
+    return {
+        "run": run,
+        "header": run.header,
+        "subjects": subjects(rows) if any(info.target for info in rows.layers) and len(rows.layers) > 1 else [],
+        "other_notes": rows.other_notes,
+        "any_unclaimed": any(row.state == "not-claimed" for row in rows.all),
+        "columns": columns,
+        "blocks": [block for block in blocks if block.state not in quiet],
+        "folded": [block for block in blocks if block.state in quiet],
+        "quiet": quiet,
+        "choices": _choices(rows),
+        "sections": [section(rows, info, None if states[info.name] in quiet else shared) for info in rows.layers],
+        "planted": planted_view(run),
+        "health": health_view(run),
+        "gate": gate_view(run, rows),
+        "n_judged": sum(1 for r in run.results if r.n_judged),
+        "n_inconclusive": sum(r.n_inconclusive for r in run.results),
+    }
 
 
 def _choices(rows: Rows) -> dict[str, list[tuple[str, str]]]:
@@ -79,19 +92,14 @@ def _choices(rows: Rows) -> dict[str, list[tuple[str, str]]]:
     }
 
 
-def _divergences(run: Run, rows: Rows) -> dict[str, Any]:
-    """What the page says of what diverges: the verdict, the first findings, the counterexamples, what is missing."""
-    found = findings(rows)
+def _found(run: Run, found: list[Finding]) -> dict[str, Any]:
+    """What the page says first: the verdict, the first findings, what is missing; and what has no counterexample."""
     decided = verdict(run)
-    full, rest = _within_budget(_views(found, rows))
     return {
         "verdict": decided,
         "missing": decided.missing[:MISSING],
         "findings": found[:FIRST],
         "n_findings": len(found),
-        "divergences": full,
-        "listed": rest[:LISTED],
-        "unlisted": rest[LISTED:],
         "unexampled": [row for finding in found for row in finding.rows if row.example is None],
     }
 
@@ -103,11 +111,13 @@ def _views(found: list[Finding], rows: Rows) -> list[DivergenceView]:
     return [divergence(row, row.example, rows) for row in ordered if row.example]
 
 
-def _within_budget(views: list[DivergenceView]) -> tuple[list[DivergenceView], list[DivergenceView]]:
-    """The counterexamples to show in full, and the rest. The first is always shown; one as it was found only where nothing smaller is."""
+def _within(views: list[DivergenceView], left: int) -> tuple[list[DivergenceView], list[DivergenceView]]:
+    """The counterexamples to show in full in about `left` characters, and the rest.
+
+    The first is always shown; one as it was found only where nothing smaller is.
+    """
     full: list[DivergenceView] = []
     rest: list[DivergenceView] = []
-    left = BUDGET
     for view in views:
         fits = not full or (view.size <= left and (view.example.minimised is not None or not _stood_for(view, full)))
         (full if fits else rest).append(view)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from reports.findings import anchor, row_anchor
+from reports.findings import anchor, group_anchor, row_anchor
 from reports.rows import Row, Rows
 from reports.words import FAILING, LOADS, NOT_LOADED, STATES, count, margin_text
 
@@ -27,7 +27,7 @@ class Line(NamedTuple):
 
     branch: str
     dtype: str
-    group: int
+    group: str
     cells: dict[str, list[Cell]]
     contracts: Cell | None
 
@@ -96,11 +96,11 @@ def _block(rows: Rows, layer: str, torch: str, columns: dict[str, str]) -> Block
     for row in rows.by_layer.get(layer, ()):
         lines.setdefault((row.branch, row.dtype), []).append(row)
     state, word = layer_state(rows.by_layer.get(layer, ()))
-    made = [_line(*key, rows.groups[(layer, *key)], found, columns) for key, found in lines.items()]
+    made = [_line(*key, group_anchor(found[0]), found, columns) for key, found in lines.items()]
     return Block(layer, "#" + anchor("layer", layer), torch, state, word, made)
 
 
-def _line(branch: str, dtype: str, group: int, rows: list[Row], columns: dict[str, str]) -> Line:
+def _line(branch: str, dtype: str, group: str, rows: list[Row], columns: dict[str, str]) -> Line:
     cells: dict[str, list[Cell]] = {name: [] for name in columns}
     for row in rows:
         if row.role == "quantity":

@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from reports import words
 from reports.arrays import left_out
-from reports.findings import account, anchor, elsewhere, headline, row_anchor
+from reports.findings import account, anchor, elsewhere, group_anchor, headline, row_anchor
 from reports.matrix import href
 
 HERE = Path(__file__).parent
@@ -47,6 +47,7 @@ def environment() -> Environment:
         account,
         anchor,
         elsewhere,
+        group_anchor,
         headline,
         href,
         left_out,

@@ -76,11 +76,6 @@ class Rows:
             found.setdefault(row.layer, []).append(row)
         return {name: tuple(rows) for name, rows in found.items()}
 
-    @cached_property
-    def groups(self) -> dict[tuple[str, str, str], int]:
-        """Layer, branch and dtype -> a short number for them, by which the page finds what belongs together."""
-        return {group: at for at, group in enumerate(dict.fromkeys(row.key[:3] for row in self.all))}
-
     def notes(self, layer: str) -> tuple[Note, ...]:
         """What is worth telling of `layer` beside its rows."""
         return tuple(note for note in self.run.notes if note.layer == layer)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from oracle.results import Health, Planted, Run
 from reports.words import count, margin_order, margin_text
 
-LISTED = 250
+LISTED = 300
 """This many planted faults, and this many rows of the oracle's health, are listed."""
 MESSAGE = 300
 """Characters of a fault or a message."""
@@ -21,13 +21,13 @@ class Share(NamedTuple):
 
 
 class PlantedView(NamedTuple):
-    """The planted faults: survivors first, then a table of families by layers, then each of them."""
+    """The planted faults: survivors first, then a table of families by layers, then each of them by layer."""
 
     sentence: str
     survivors: list[Planted]
     layers: list[str]
     families: list[tuple[str, Share, list[Share | None]]]
-    faults: list[Planted]
+    faults: list[tuple[str, list[Planted]]]
     more: int
 
 
@@ -67,7 +67,8 @@ def planted_view(run: Run) -> PlantedView | None:
         for family in families
     ]
     sentence = _sentence(len(faults) - len(survivors), len(faults), declared)
-    return PlantedView(sentence, survivors, layers, table, list(faults[:LISTED]), len(faults) - LISTED)
+    listed = [(layer, [f for f in faults[:LISTED] if f.layer == layer]) for layer in layers]
+    return PlantedView(sentence, survivors, layers, table, listed, len(faults) - LISTED)
 
 
 def _sentence(convicted: int, tried: int, declared: int) -> str:

@@ -21,18 +21,20 @@ for (const button of all("button.copy")) {
   });
 }
 
-// The filter: rows and divergences are items, and belong to a line of the matrix by the number in data-g.
+// The filter: rows and divergences are items. They belong to a line of the matrix by data-g, which is the beginning of a row's id.
 const form = document.querySelector("form.filter");
 const opened = new Set();
 let apply = () => {};
 if (form) {
   const lines = all(".matrix tr[data-g]");
   const groups = new Map(lines.map((line) => [line.dataset.g, line]));
-  const items = all("[data-g]").filter((item) => !item.closest(".matrix")).map((element) => {
+  const ITEM = "[id^='row/'], [data-g]:not(tr)";
+  const items = all(ITEM).map((element) => {
+    const group = element.dataset.g ?? element.id.slice(0, element.id.lastIndexOf("/"));
     const contract = element.closest(".each")?.parentElement.querySelector("code");
-    const { layer = "", branch = "", dtype = "" } = groups.get(element.dataset.g)?.dataset ?? {};
+    const { layer = "", branch = "", dtype = "" } = groups.get(group)?.dataset ?? {};
     const text = [layer, branch, dtype, contract?.textContent ?? "", element.textContent].join(" ").toLowerCase();
-    return { element, text, layer, dtype, row: element.id.startsWith("row/") };
+    return { element, text, group, layer, dtype, row: element.id.startsWith("row/") };
   });
   const boxes = all("details[data-rows], .contracts > li, .lay, .folded");
   const said = form.querySelector("output");
@@ -44,12 +46,12 @@ if (form) {
   const show = (active) => {
     for (const table of all(".matrix tbody")) table.hidden = active && !table.querySelector("tr[data-g]:not([hidden])");
     for (const box of boxes) {
-      box.hidden = active && !box.querySelector("[data-g]:not([hidden])");
+      box.hidden = active && !all(ITEM, box).some((item) => !item.hidden);
       if (active && !box.hidden && box.localName === "details" && !box.open) { box.open = true; opened.add(box); }
     }
     if (!active) { for (const box of opened) box.open = false; opened.clear(); }
     const divergences = document.getElementById("divergences");
-    if (divergences) divergences.hidden = active && !divergences.querySelector("[data-g]:not([hidden])");
+    if (divergences) divergences.hidden = active && !all(ITEM, divergences).some((item) => !item.hidden);
     document.body.classList.toggle("filtered", active);
   };
 
@@ -62,7 +64,7 @@ if (form) {
     for (const item of items) {
       const fits = matches(item, want, words);
       item.element.hidden = !fits;
-      if (fits) { seen.add(item.element.dataset.g); if (item.row) rows++; else found++; }
+      if (fits) { seen.add(item.group); if (item.row) rows++; else found++; }
     }
     for (const line of lines) line.hidden = !seen.has(line.dataset.g);
     show(active);
