@@ -18,7 +18,7 @@ LARGEST = 2**20
 def places(run: Run, folder: Path) -> dict[str, Place]:
     """Layer -> the file that it comes from, as seen from the root of the repository, and its line where that can be told.
 
-    Only files below `folder` are looked at: a results file may name any path. Nothing of them is run.
+    A relative path is meant from `folder`. Only files of the repository are looked at: a results file may name any. None is run.
     """
     root = Path(os.environ.get("GITHUB_WORKSPACE") or folder).resolve()
     found = {}
@@ -34,7 +34,7 @@ def _place(info: LayerInfo, folder: Path, root: Path) -> Place | None:
     where, name = _written(info)
     try:
         path = (folder / where).resolve()
-        if not where or not path.is_relative_to(folder) or not path.is_relative_to(root) or not path.is_file():
+        if not where or not path.is_relative_to(root) or not path.is_file():
             return None
         return Place(path.relative_to(root).as_posix(), _line(path, name) if path.suffix == ".py" else 0)
     except (OSError, ValueError):

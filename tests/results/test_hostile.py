@@ -141,6 +141,12 @@ def test_hostile_text_in_every_field_at_once_is_shown_as_text(folder: Path) -> N
     assert len(run.results) == 3 and run.header.layers[0].name.endswith(HOSTILE)
 
 
+def test_no_name_is_a_command_to_the_log_of_a_job(folder: Path) -> None:
+    for name in ("::stop-commands::x", " ::error::x", "##[error]x"):
+        run = given_back(b"\n".join(lines()).replace(b'"Relu"', json.dumps(name).encode()), folder)
+        assert run is not None and run.n_damaged == 0 and run.header.layers[0].name == name
+
+
 @pytest.mark.parametrize(
     ("path", "value"),
     [
