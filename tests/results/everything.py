@@ -99,7 +99,7 @@ def lines() -> list[bytes]:
     return [record.model_dump_json().encode() for record in records()]
 
 
-class _Tags(HTMLParser):
+class Tags(HTMLParser):
     """Whether elements are closed as they were opened, and which there are."""
 
     def __init__(self, text: str) -> None:
@@ -124,27 +124,27 @@ class _Tags(HTMLParser):
 def assert_rendered(run: Run, folder: Path) -> None:
     """Every reporter that takes a run renders it, and what it renders is well-formed and holds nothing that a reader would obey."""
     page = render_html(run)
-    assert _Tags(page).tags.count("script") == 1 and len(page) < 3_000_000
-    assert set(_Tags(reporter("table")(run)).tags) & {"script", "img", "style"} == set()
+    assert Tags(page).tags.count("script") == 1 and len(page) < 3_000_000
+    assert set(Tags(reporter("table")(run)).tags) & {"script", "img", "style"} == set()
     for name in ("summary", "check", "grades"):
         out = io.StringIO()
         reporter(name)(run, Console(file=out, width=100, highlight=False))
-        _assert_visible(out.getvalue())
+        assert_visible(out.getvalue())
         assert not re.search(r"^\s*::|##\[", out.getvalue(), re.M)
     json.loads(reporter("json")(run, folder / "j.json").read_text(), parse_constant=lambda constant: 1 / 0)
-    _assert_visible(reporter("csv")(run, folder / "c.csv").read_text())
+    assert_visible(reporter("csv")(run, folder / "c.csv").read_text())
     assert len({len(row) for row in csv.reader(io.StringIO((folder / "c.csv").read_text()))}) == 1
     for name in ("junit", "badge"):
         written = reporter(name)(run, folder / name).read_text()
         ET.fromstring(written)
-        _assert_visible(written)
+        assert_visible(written)
     for limit in (16_384, 1_048_576):
         text = render_markdown(run, limit=limit)
         assert len(text.encode()) <= limit
-        _assert_visible(text)
+        assert_visible(text)
     for line in reporter("annotations")(run):
         assert line.startswith("::") and "\n" not in line
-        _assert_visible(line)
+        assert_visible(line)
     assert verdict(run).exit_code in (0, 1, 3)
 
 
@@ -153,5 +153,6 @@ RUN_REPORTERS = {"html", "table", "summary", "check", "grades", "json", "csv", "
 OTHER = REPORTERS.keys() - RUN_REPORTERS
 
 
-def _assert_visible(text: str) -> None:
+def assert_visible(text: str) -> None:
+    """No character in `text` moves what is seen, hides, or steers a terminal."""
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]", text)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from oracle.cli import main
 from oracle.results import SCHEMA_VERSION, ResultsError, Run, read_run
 from oracle.results import codec as codec_module
-from tests.results.everything import OTHER, assert_rendered, lines
+from tests.results.everything import OTHER, Tags, assert_rendered, assert_visible, lines
 
 HOSTILE = "<script>alert(1)</script>\x1b]0;x\x07\x1b[31m\u202e\u2066\x00::error::x\n::stop-commands::y ##[error]z | `@all` ]]>{{ 7*7 }}"
 ODD: tuple[Any, ...] = (
@@ -127,17 +127,20 @@ def text_places() -> list[tuple[int, tuple[str | int, ...]]]:
     return found
 
 
-def test_hostile_text_in_every_field_at_once_is_shown_as_text(folder: Path) -> None:
+def poisoned() -> bytes:
+    """The file with the worst text in every field that takes any."""
     whole = [json.loads(line) for line in lines()]
-    poisoned = 0
     for at, path in text_places():
         target: Any = whole[at]
         for key in path[:-1]:
             target = target[key]
         target[path[-1]] = target[path[-1]][:40] + HOSTILE
-        poisoned += 1
-    run = given_back(b"\n".join(json.dumps(line).encode() for line in whole), folder)
-    assert run is not None and run.n_damaged == 0 and poisoned > 100
+    return b"\n".join(json.dumps(line).encode() for line in whole)
+
+
+def test_hostile_text_in_every_field_at_once_is_shown_as_text(folder: Path) -> None:
+    run = given_back(poisoned(), folder)
+    assert run is not None and run.n_damaged == 0 and len(text_places()) > 100
     assert len(run.results) == 3 and run.header.layers[0].name.endswith(HOSTILE)
 
 
@@ -314,3 +317,23 @@ def test_the_commands_end_with_a_word(command: str, code: int, tmp_path: Path) -
     done = CliRunner().invoke(main, [command, str(path)])
     assert done.exit_code == code and isinstance(done.exception, SystemExit)
     assert "\x1b" not in done.output and not re.search(r"^\s*::", done.output, re.M)
+
+
+def test_diff_and_merge_show_hostile_text_as_text(tmp_path: Path) -> None:
+    plain, odd, out = tmp_path / "plain.jsonl", tmp_path / "odd.jsonl", tmp_path / "out"
+    plain.write_bytes(b"\n".join(lines()))
+    odd.write_bytes(poisoned())
+    pages = ["--html", str(out / "diff.html"), "--json", str(out / "diff.json")]
+    for arguments in (
+        ["diff", str(plain), str(odd), *pages],
+        ["diff", str(odd), str(plain), *pages],
+        ["merge", f"x={plain}", f"y={odd}", "--expect", "x,y,z", "--out", str(out)],
+    ):
+        done = CliRunner().invoke(main, arguments)
+        assert done.exit_code in (0, 1, 3) and isinstance(done.exception, SystemExit | type(None)), done.output
+        assert_visible(done.output)
+        assert not re.search(r"^\s*::|##\[", done.output, re.M)
+        for page in out.glob("*.html"):
+            assert Tags(page.read_text()).tags.count("script") == 1
+    json.loads((out / "diff.json").read_text())
+    assert {page.name for page in out.glob("*.html")} == {"diff.html", "legs.html"}
