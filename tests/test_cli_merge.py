@@ -168,3 +168,15 @@ def test_help_teaches() -> None:
     told = CliRunner().invoke(main, ["merge", "--help"]).output
     for words in ("--expect", "LABEL", "shard", "Exit codes:", "legs.html"):
         assert words in told
+
+
+def test_a_folder_stands_for_the_results_in_it(tmp_path: Path) -> None:
+    for python in ("3.10.2", "3.11.2"):
+        (tmp_path / "legs" / python).mkdir(parents=True)
+        leg(tmp_path / "legs" / python / "results.jsonl", python)
+    done = merge(tmp_path / "legs", "--expect", "py310,py311", "--out", tmp_path / "out")
+    assert done.exit_code == 0, done.output
+    nothing = merge(tmp_path / "out", "--out", tmp_path / "other")
+    assert nothing.exit_code == 2 and "neither results.jsonl nor FOLDER/results.jsonl" in nothing.output
+    one_by_one = merge(*(tmp_path / "legs").iterdir(), "--expect", "py310,py311", "--out", tmp_path / "again")
+    assert one_by_one.exit_code == 0, one_by_one.output

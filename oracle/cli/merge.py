@@ -24,7 +24,7 @@ EXIT_CODES = (
 
 
 @click.command(epilog=EXIT_CODES)
-@click.argument("files", nargs=-1, required=True, metavar="[LABEL=]RESULTS...")
+@click.argument("files", nargs=-1, required=True, metavar="[LABEL=]RESULTS|FOLDER...")
 @click.option("--expect", multiple=True, metavar="LABEL[,LABEL]", help="The legs that must be there: py310,py311 ...")
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), default=BUILD, show_default=True, help="Folder for what is written."
@@ -41,7 +41,7 @@ def merge(files: tuple[str, ...], expect: tuple[str, ...], out: Path) -> None:
 
     \b
     gradconform merge shard-*/results.jsonl --out merged
-    gradconform merge legs/*/results.jsonl --expect py310,py311,py312
+    gradconform merge legs --expect py310,py311,py312       every legs/*/results.jsonl
     gradconform merge old=before.jsonl new=after.jsonl
     """
     from oracle.results import ResultsError
@@ -49,7 +49,7 @@ def merge(files: tuple[str, ...], expect: tuple[str, ...], out: Path) -> None:
 
     expected = [label.strip() for labels in expect for label in labels.split(",") if label.strip()]
     try:
-        sources = [_source(text) for text in files]
+        sources = [_source(text) for text in _files(files)]
         legs = legs_of(sources, expected)
         sharded = any(s.run.header.settings.shard is not None for s in sources)
         if len(legs.legs) == 1 and not expected and not sharded:
@@ -59,6 +59,20 @@ def merge(files: tuple[str, ...], expect: tuple[str, ...], out: Path) -> None:
         _conclude_legs(legs, out)
     except ResultsError as error:
         raise usage(str(error)) from error
+
+
+def _files(given: Sequence[str]) -> list[str]:
+    """The files given; of a folder its results.jsonl, else those of the folders in it."""
+    found: list[str] = []
+    for text in given:
+        if not Path(text).is_dir():
+            found.append(text)
+            continue
+        inside = sorted(map(str, Path(text).glob(RESULTS))) or sorted(map(str, Path(text).glob(f"*/{RESULTS}")))
+        if not inside:
+            raise usage(f"{text} is a folder with neither {RESULTS} nor FOLDER/{RESULTS} in it. Name the results files.")
+        found += inside
+    return found
 
 
 def _source(text: str) -> Source:
