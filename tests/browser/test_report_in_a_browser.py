@@ -81,6 +81,7 @@ def test_slash_goes_to_the_search_and_escape_clears_it(page: Any) -> None:
     assert page.get_by_label("Search").input_value() == "affine/"
     page.keyboard.press("Backspace")
     assert said(page) != ""
+    page.locator("select[name=layer]").select_option("Affine")
     page.keyboard.press("Escape")
     page.wait_for_function("document.querySelector('.filter output').textContent === ''")
     assert page.get_by_label("Search").input_value() == "" and rows(page) == 600
@@ -146,6 +147,7 @@ def test_paper_shows_the_closed_parts(page: Any) -> None:
     assert page.locator("table.q:visible").count() == 0
     page.emulate_media(media="print")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("details:not([open])").count() == 0
     assert page.locator("table.q:visible").count() == 10 and not page.locator(".filter").is_visible()
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     page.emulate_media(media="screen")
