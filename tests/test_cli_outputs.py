@@ -109,7 +109,7 @@ def test_a_full_disk_stops_the_writer_with_a_word(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no limits on files here")
 def test_a_run_onto_a_full_disk_tells_what_it_found_until_then(tmp_path: Path) -> None:
-    limited = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, 150_000))\nfrom oracle.cli import main; main()"
+    limited = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))\nfrom oracle.cli import main; main()"
     command = [sys.executable, "-c", limited, *LONG, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 2, done.stderr
