@@ -106,7 +106,7 @@ def worst_element(comparison: ComparisonData) -> list[tuple[str, str]]:
         facts.append(("largest difference", number(comparison.max_abs)))
     if comparison.max_ulp is not None:
         facts.append(("largest ULP distance", f"{comparison.max_ulp:,.0f}" if comparison.max_ulp < 1e7 else f"{comparison.max_ulp:.2e}"))
-    if comparison.n_elements:
+    if comparison.n_mismatched:
         facts.append(("elements that differ", f"{comparison.n_mismatched:,} of {comparison.n_elements:,}"))
     return facts
 
