@@ -120,6 +120,7 @@ def test_what_is_no_file_or_too_large_is_refused(tmp_path: Path, monkeypatch: py
         "large.json",
         "pipe.json",
     ]
+    assert "large.json is larger than" in read.unusable[2]
     with pytest.raises(CorpusError, match="is no file"):
         read_kept(tmp_path / "nowhere.json" / "x")
 
