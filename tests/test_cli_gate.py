@@ -104,6 +104,7 @@ def test_only_named_layers_are_held_to_the_entries_and_cases_of_these() -> None:
         ("examples = 3", (), "layers is missing"),
         ("layers = ['Rellu']", (), "Did you mean Relu?"),
         ("layers = ['nowhere.py:Relu']", (), "there is no file"),
+        ("layers = ['Relu']", ("--shard", "1/2"), "the shards of a gate need the same seed"),
         ("layers = ['layers.py:Nope']", (), "Nope"),
         ("layers = ['other.py']", (), "nothing in it is called like a layer we know"),
         ("layers = ['layers.py:Relu']\ncorpus = 'nothing'", (), "cannot read the corpus nothing"),

@@ -46,6 +46,8 @@ def gated(layers: tuple[str, ...], settings: dict[str, Any], label: str) -> Gate
     named = layers or config.layers
     if not named:
         raise usage(f'{path}: layers is missing. It says what the gate judges: layers = ["layers.py:MyDense"].')
+    if settings["shard"] and settings["seed"] is None and config.seed is None:
+        raise usage(f"--shard: the shards of a gate need the same seed. Give one with --seed, or as seed in {path}.")
     dtypes = settings["dtypes"] or tuple(dict.fromkeys(config.dtypes)) or DTYPES[:2]
     corpus, folder = _corpus(config, path.parent)
     own, found = _entrants(tuple(dict.fromkeys(named)), config, path, settings["workers"] or processors(), dtypes)
