@@ -144,5 +144,5 @@ def test_importing_loads_neither_numpy_nor_torch_nor_any_other_room(module: str)
 
 def test_every_registered_reporter_can_be_loaded() -> None:
     assert all(callable(reports.reporter(name)) for name in reports.REPORTERS)
-    with pytest.raises(ValueError, match="there are: check, csv, grades, html, json, summary, table"):
+    with pytest.raises(ValueError, match=f"there are: {', '.join(sorted(reports.REPORTERS))}"):
         reports.reporter("pdf")
