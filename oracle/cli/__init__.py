@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import click
@@ -13,17 +12,10 @@ from oracle.cli.diff import diff
 from oracle.cli.keep import keep
 from oracle.cli.merge import merge
 from oracle.cli.outputs import Outputs, conclude, output_options
+from oracle.cli.record import record
+from oracle.cli.replay import replay
 from oracle.cli.run import run
-from oracle.cli.shared import (
-    BUILD,
-    EXIT_CODES,
-    PAGE,
-    RESULTS,
-    need_torch,
-    read,
-    usage,
-    write_page,
-)
+from oracle.cli.shared import EXIT_CODES, PAGE, read, usage, write_page
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
@@ -40,6 +32,7 @@ def main() -> None:
     gradconform check layers.py        judge layers of your own: a file, a notebook or a module
     gradconform list                   what there is, and against what it is judged
     gradconform replay ID              run a counterexample of the last report again
+    gradconform replay --corpus        judge by recorded answers, without torch
     """
 
 
@@ -72,56 +65,6 @@ def list_(as_json: bool) -> None:
         click.echo(f"    quantities  {', '.join(s.quantities)}\n")
 
 
-@main.command(epilog="Exit codes: 0 nothing fails any more, 1 something still fails, 2 wrong usage.")
-@click.argument("what", metavar="FILE|ID")
-@click.option(
-    "--results",
-    type=click.Path(dir_okay=False, path_type=Path),
-    default=BUILD / RESULTS,
-    show_default=True,
-    help="Where to look an ID up.",
-)
-@click.option("--raw", is_flag=True, help="The case as it was drawn, not the minimised one.")
-@click.option("--target", help="Where the layer of your own is now; code is never loaded from where a results file says.")
-def replay(what: str, results: Path, raw: bool, target: str | None) -> None:
-    """Judge stored counterexamples again with the code as it is now.
-
-    FILE is a results file: all its counterexamples are run. ID names one of them, as the report shows it.
-    """
-    need_torch()
-    from oracle.results import ResultsError
-    from oracle.search.replay import replayed
-    from oracle.subjects.target import TargetError, parse_target
-    from reports.words import visible
-
-    try:
-        where = None if target is None else parse_target(target)
-    except TargetError as error:
-        raise usage(f"--target: {error}") from error
-
-    path = Path(what)
-    by_file = path.is_file()
-    try:
-        run = read(path if by_file else results)
-    except ResultsError as error:
-        raise usage(f"{what!r} is no results file, and as an ID it cannot be looked up: {error}" if not by_file else str(error)) from error
-    chosen = [c for c in run.counterexamples if by_file or c.id == what]
-    if not chosen and not by_file:
-        known = "\n".join(f"  {c.id}" for c in run.counterexamples[:20]) or "  (none)"
-        raise usage(f"{results} has no counterexample {what!r}. It has:\n{known}")
-    if not chosen:
-        click.echo("No counterexamples in this file: nothing to replay.")
-    failing = 0
-    layers = {layer.name: layer for layer in run.header.layers}
-    for counterexample in chosen:
-        answer = replayed(counterexample, layers.get(counterexample.layer), where, raw)
-        failing += not answer.holds
-        click.echo(f"{'holds   ' if answer.holds else 'DIVERGES'}  {visible(counterexample.id)}")
-        for line in answer.lines:
-            click.echo(f"          {visible(line)}")
-    sys.exit(1 if failing else 0)
-
-
 @main.command(epilog=EXIT_CODES)
 @click.argument("results", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), default=None, help="[default: index.html beside RESULTS]")
@@ -148,3 +91,5 @@ main.add_command(keep)
 main.add_command(check)
 main.add_command(diff)
 main.add_command(merge)
+main.add_command(replay)
+main.add_command(record)
