@@ -192,7 +192,9 @@ def test_a_merge_finds_out_what_is_missing(job: Job) -> None:
     assert job.outputs == {"exit-code": "3", "verdict": "incomplete"}
     for label in ("py310", "py311"):
         out = legs / f"gradconform-{label}"
-        assert job.run("judge", TARGETS="", ARGS="Relu --examples 500 --dtype float64 --workers 1", LABEL=label, OUT=str(out)).returncode == 0
+        assert (
+            job.run("judge", TARGETS="", ARGS="Relu --examples 500 --dtype float64 --workers 1", LABEL=label, OUT=str(out)).returncode == 0
+        )
         assert job.outputs["verdict"] == "conforms"
     for expect, code in (("py310,py311", "0"), ("py310,py311,py312", "3")):
         done = job.run("merge", LEGS=str(legs), EXPECT=expect, OUT="merged")
