@@ -208,17 +208,25 @@ def _summed(parts: Iterable[Result]) -> tuple[Result, ...]:
 
 
 def add_results(a: Result, b: Result) -> Result:
-    """Two parts of one row as one. Addition is commutative: of equal margins the lower case index is kept."""
+    """Two parts of one row as one. Addition is commutative: of equal margins the lower case index is kept, and of messages that of the
+    first failing case."""
     counts = ("n_judged", "n_failed", "n_inconclusive", "n_elements", "n_undetermined", "n_replayed", "n_replay_failed")
     worst = min((a, b), key=lambda r: (-_size(r.margin), r.worst_case if r.worst_case is not None else 2**63))
     sums = {name: getattr(a, name) + getattr(b, name) for name in counts}
     status = max((a.status, b.status), key=_SEVERITY.index)
     outcomes = {a.worst_outcome, b.worst_outcome}
     outcome = next((o for o in ("differs", "imprecise") if o in outcomes), None)
-    message = next((r.message for r in (worst, a, b) if r.message), "")
-    kept = {"margin": worst.margin, "worst_case": worst.worst_case, "worst_outcome": outcome, "message": message}
+    first = min((a, b), key=_telling)
+    kept = {"margin": worst.margin, "worst_case": worst.worst_case, "worst_outcome": outcome}
+    told = {"message": first.message, "first_failed": first.first_failed}
     histograms = {name: _added(getattr(a, name), getattr(b, name)) for name in ("margins", "ulps")}
-    return a.model_copy(update={**sums, **kept, **histograms, "status": status})
+    return a.model_copy(update={**sums, **kept, **told, **histograms, "status": status})
+
+
+def _telling(part: Result) -> tuple[bool, int, float, str]:
+    """Order of parts by what they tell of a row: its first failing case. Where that is not known, as in older files, the largest margin."""
+    number = 2**63 if part.first_failed is None else part.first_failed
+    return not part.message, number, -_size(part.margin), part.message
 
 
 def _added(a: dict[str, int], b: dict[str, int]) -> dict[str, int]:

@@ -119,30 +119,14 @@ def _found(run: Run) -> Iterator[Result]:
 
 
 def _results(runs: Sequence[Run]) -> Iterator[Result]:
-    """The rows of all shards, to be summed; of a failing row, the message is that of its first failing case."""
-    first = _first_failing(runs)
+    """The rows of all shards, to be summed."""
     unloaded: set[str] = set()
     for run in runs:
         for row in _found(run):
-            if row.quantity == UNLOADED:
-                if row.layer not in unloaded:
-                    yield row
-                unloaded.add(row.layer)
-            elif first.get(row.key, run) is run:
+            if row.quantity != UNLOADED or row.layer not in unloaded:
                 yield row
-            else:
-                yield row.model_copy(update={"message": ""})
-
-
-def _first_failing(runs: Sequence[Run]) -> dict[tuple[str, str, str, str], Run]:
-    """Row -> the shard in which its failing case with the lowest number is."""
-    lowest: dict[tuple[str, str, str, str], tuple[int, Run]] = {}
-    for run in runs:
-        for c in run.counterexamples:
-            key = (c.layer, c.branch, c.dtype, c.quantity)
-            if c.lane == "search" and (key not in lowest or c.index < lowest[key][0]):
-                lowest[key] = (c.index, run)
-    return {key: run for key, (_, run) in lowest.items()}
+            if row.quantity == UNLOADED:
+                unloaded.add(row.layer)
 
 
 def _depths(shards: Sequence[Shard]) -> tuple[list[Depth], list[str]]:

@@ -286,6 +286,7 @@ class Result(Record):
 
     margins: of the measured cases how many had which margin. ulps: of their elements how many were which ULP distance from torch's.
     Both by bucket; see `oracle.results.buckets`. n_replayed: how many of `n_judged` came from a corpus, n_replay_failed: of `n_failed`.
+    first_failed: the number of the search's first failing case, whose message this is.
     """
 
     kind: Literal["result"] = "result"
@@ -309,6 +310,7 @@ class Result(Record):
     ulps: Table = {}
     n_replayed: Count = 0
     n_replay_failed: Count = 0
+    first_failed: Count | None = None
 
     @model_validator(mode="after")
     def _adds_up(self) -> Result:

@@ -74,7 +74,7 @@ def _unfit(spec: LayerSpec, data: CaseData) -> str:
 def rows(replayed: Tally, spec: LayerSpec) -> Iterator[Result]:
     """The rows of replayed cases. The numbers of their cases are left out: in a row they would be taken for the search's."""
     for row in results(replayed, spec):
-        yield row.model_copy(update={"n_replayed": row.n_judged, "n_replay_failed": row.n_failed, "worst_case": None})
+        yield row.model_copy(update={"n_replayed": row.n_judged, "n_replay_failed": row.n_failed, "worst_case": None, "first_failed": None})
 
 
 def first_of_each(failures: dict[jobs.Key, Failure]) -> list[tuple[jobs.Key, Failure]]:

@@ -6,7 +6,7 @@ import base64
 import math
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -35,8 +35,7 @@ class Row:
     n_undetermined: int = 0
     margin: float | None = None
     worst_case: int | None = None
-    n_replayed: int = 0
-    n_replay_failed: int = 0
+    differs: bool = False
     margins: Counter[str] = field(default_factory=Counter)
     ulps: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(ULP_BUCKETS, np.int64))
 
@@ -113,6 +112,7 @@ class Tally:
             self.rows[(*group, name)].n_failed += 1
         for f in findings:
             key = (*group, f.name)
+            self.rows[key].differs |= not _imprecise(f)
             if key not in self.failures or index < self.failures[key].case:
                 self.failures[key] = Failure(index, f)
 
@@ -140,8 +140,9 @@ class Tally:
         self.printed = self.printed or other.printed
         for key, row in other.rows.items():
             mine = self.rows[key]
-            for name in ("n_failed", "n_inconclusive", "n_elements", "n_undetermined", "n_replayed", "n_replay_failed"):
+            for name in ("n_failed", "n_inconclusive", "n_elements", "n_undetermined"):
                 setattr(mine, name, getattr(mine, name) + getattr(row, name))
+            mine.differs |= row.differs
             mine.margins.update(row.margins)
             mine.ulps += row.ulps
             if row.margin is not None and (mine.margin is None or (-row.margin, row.worst_case) < (-mine.margin, mine.worst_case)):
@@ -224,18 +225,17 @@ def _result(tally: Tally, spec: LayerSpec, key: tuple[str, str, str], judged: in
         n_undetermined=row.n_undetermined,
         margin=margin,
         worst_case=row.worst_case if margin is not None else None,
-        worst_outcome=None if failure is None or margin is None else _outcome(failure.finding, margin),
+        worst_outcome=None if failure is None or margin is None else "differs" if row.differs else "imprecise",
+        first_failed=None if failure is None else failure.case,
         message="" if failure is None else failure.finding.message[:500],
         margins=dict(sorted(row.margins.items())),
         ulps={f"2^{k - 1}" if 0 < k < ULP_BUCKETS - 1 else "inf" if k else "0": n for k, n in enumerate(row.ulps.tolist()) if n},
-        n_replayed=row.n_replayed,
-        n_replay_failed=row.n_replay_failed,
     )
 
 
-def _outcome(finding: Finding, margin: float) -> Literal["imprecise", "differs"]:
-    """An unlucky algorithm, or another function; a wrong shape or a NaN is no matter of precision."""
-    return "imprecise" if finding.reason == "value" and margin <= IMPRECISE else "differs"
+def _imprecise(finding: Finding) -> bool:
+    """Whether it may be an unlucky algorithm rather than another function; a wrong shape or a NaN is no matter of precision."""
+    return finding.reason == "value" and finding.comparison is not None and finding.comparison.margin <= IMPRECISE
 
 
 def depths(tally: Tally, known: dict[Group, GroupDepth]) -> list[Depth]:

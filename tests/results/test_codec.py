@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import math
@@ -170,6 +171,9 @@ PARTS = (
     result(margin=0.5, worst_case=4),
     result(margin=3.0, worst_case=2, status="failed", n_failed=1, worst_outcome="imprecise", message="x"),
     result(margin=math.inf, worst_case=5, status="error", n_failed=2, worst_outcome="differs", message="y"),
+    result(margin=7.0, worst_case=8, status="failed", n_failed=1, message="z", first_failed=3),
+    result(margin=2.0, worst_case=1, status="failed", n_failed=1, message="first", first_failed=1),
+    result(margin=2.0, worst_case=1, status="failed", n_failed=1, message="of a corpus"),
 )
 
 
@@ -178,6 +182,12 @@ def test_adding_is_commutative_and_associative() -> None:
         assert add_results(a, b) == add_results(b, a)
     for a, b, c in itertools.product(PARTS, repeat=3):
         assert add_results(add_results(a, b), c) == add_results(a, add_results(b, c))
+
+
+def test_the_message_is_that_of_the_first_failing_case() -> None:
+    for parts in itertools.permutations(PARTS):
+        whole = functools.reduce(add_results, parts)
+        assert (whole.message, whole.first_failed, whole.margin) == ("first", 1, math.inf)
 
 
 def test_the_room_loads_neither_numpy_nor_torch() -> None:

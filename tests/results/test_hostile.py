@@ -223,7 +223,7 @@ def test_what_follows_the_footer_is_damage(folder: Path) -> None:
 def test_an_older_schema_is_read(version: int, folder: Path) -> None:
     whole = [json.loads(line) for line in lines()]
     added = {"boundaries", "n_planted", "gate", "corpus", "label", "source", "shard", "margins", "ulps", "extents", "lane"}
-    added |= {"n_replayed", "n_replay_failed", "all_actual", "all_expected", "all_allowed"}
+    added |= {"n_replayed", "n_replay_failed", "first_failed", "all_actual", "all_expected", "all_allowed"}
     added |= {"spec", "target", "convention", "search_path", "not_claimed"} if version == 1 else set()
 
     def older(value: Any) -> Any:

@@ -89,6 +89,7 @@ def _records(where: dict[str, str], own: list[tuple[int, Tried]], shard: tuple[i
         status="failed" if failing else "passed",
         worst_outcome="differs" if failing else None,
         message=f"of case {failing[0][0]}" if failing else "",
+        first_failed=failing[0][0] if failing else None,
         margins=dict(Counter(f"2^{case.digest % 4}" for _, case in own)),
     )
     counts = {"n_distinct": len(digests), "n_shapes": len(shapes), "extents": {"1,1": len(own)}, "profiles": {"normal": len(own)}}

@@ -57,8 +57,9 @@ def plain(run: Run) -> dict[str, Any]:
 @pytest.mark.parametrize("n", [2, 3])
 def test_the_shards_of_a_failing_run_are_that_run(n: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("oracle.search.entrant.subject_of", lambda spec: subject_of(spec, Wrong if spec.name == "Relu" else None))
-    monkeypatch.setattr("oracle.search.campaign.FLUSH_SECONDS", 1e9)
+    monkeypatch.setattr("oracle.search.campaign.FLUSH_SECONDS", 0.0)
     whole = done(tmp_path / "whole", None, vetted=False)
+    monkeypatch.setattr("oracle.search.campaign.FLUSH_SECONDS", 1e9)
     shards = {str(k): done(tmp_path / str(k), (k, n), vetted=False) for k in range(1, n + 1)}
     merged = merge_shards(shards)
     assert plain(merged) == plain(whole)

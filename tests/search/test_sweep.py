@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import itertools
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from oracle.core.case import Case
 from oracle.core.spec import LayerSpec
+from oracle.results.codec import add_results
 from oracle.search.numbered import BLOCK, case_at, cases, place
 from oracle.search.sweep import sweep
 from oracle.search.tally import Tally, depths, results
@@ -109,6 +111,27 @@ def test_merging_is_commutative_and_associative() -> None:
     total = copy.deepcopy(parts[0])
     total.merge(nested)
     assert all(other == found[0] for other in (*found, everything(total, spec)))
+
+
+class Faulty(Affine):
+    """backward.dx is a little off; of three rows it is doubled, and of seven it is NaN."""
+
+    def backward(self, dout: Any) -> Any:
+        dx = super().backward(dout)
+        wrong = {3: 2.0, 7: np.nan}.get(len(dout), 1 + 64 * np.finfo(dx.dtype).eps)
+        return dx * dx.dtype.type(wrong)
+
+
+def test_what_is_written_in_parts_is_read_as_the_whole() -> None:
+    spec = spec_named("Affine")
+    whole = {row.key: row for row in results(swept(spec, Faulty, 0, N), spec)}
+    found = set()
+    for n in (1, 7, 50):
+        parts = [row for at in range(0, N, n) for row in results(swept(spec, Faulty, at, min(at + n, N)), spec)]
+        for rows in (parts, parts[::-1]):
+            assert {key: functools.reduce(add_results, [r for r in rows if r.key == key]) for key in whole} == whole
+        found |= {(r.status, r.worst_outcome, r.first_failed is None) for r in parts if r.role == "quantity"}
+    assert found == {("failed", "imprecise", False), ("failed", "differs", False), ("passed", None, True), ("not-run", None, True)}
 
 
 def test_the_first_failing_case_is_kept() -> None:
