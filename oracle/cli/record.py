@@ -26,8 +26,16 @@ PER_BRANCH = 56
     "--per-branch", type=click.IntRange(1, 100_000), default=PER_BRANCH, show_default=True, help="Cases of each branch, over the dtypes."
 )
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=5, show_default=True, help="What the cases are drawn from.")
+@click.option(
+    "--add",
+    "added",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Take in a stored case too: see docs/gate.md.",
+)
 @click.option("--check", "check_only", is_flag=True, help="Record nothing; prove that --out still holds torch's answers.")
-def record(layers: tuple[str, ...], out: Path | None, per_branch: int, seed: int, check_only: bool) -> None:
+def record(layers: tuple[str, ...], out: Path | None, per_branch: int, seed: int, added: tuple[Path, ...], check_only: bool) -> None:
     """Record conformance vectors: cases with torch's answers and the error allowed in every element.
 
     `gradconform replay --corpus FOLDER` judges layers by them without torch, on any Python; docs/vectors.md tells how to read them in
@@ -36,10 +44,12 @@ def record(layers: tuple[str, ...], out: Path | None, per_branch: int, seed: int
     \b
     gradconform record --out vectors                    all layers
     gradconform record Relu --out vectors --per-branch 200
+    gradconform record --out vectors --add reports/_build/finds/Relu-backward.dx-1f0c5a0e9b7d2c34.json
     gradconform record --check                          are the vectors that come with gradconform still torch's answers?
     """
     need_torch()
     from oracle.progress import counting
+    from oracle.search.corpus import CorpusError, read_kept
     from oracle.specs import UnknownLayerError, all_specs, spec_named
     from oracle.vectors.reading import VectorsError, shipped
 
@@ -52,8 +62,8 @@ def record(layers: tuple[str, ...], out: Path | None, per_branch: int, seed: int
                 raise usage("--out is missing: the folder to write the vectors to.")
             from oracle.vectors.recording import record as written
 
-            manifest = written(out, specs, per_branch, seed, done)
-    except (UnknownLayerError, VectorsError) as error:
+            manifest = written(out, specs, per_branch, seed, done, [read_kept(path) for path in dict.fromkeys(added)])
+    except (CorpusError, UnknownLayerError, VectorsError) as error:
         raise usage(str(error)) from error
     except OSError as error:
         raise usage(f"cannot write vectors to {out}: {error.strerror or error}. Choose another folder with --out.") from error

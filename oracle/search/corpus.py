@@ -22,6 +22,8 @@ VERSION = 1
 """Of the files. What is newer is not guessed at."""
 LARGEST = 16 * 2**20
 """Bytes of a file. The largest case the search draws takes a few MiB, and a case that was made small a few KiB."""
+MANIFEST = "manifest.json"
+"""Of recorded vectors, which may lie in the same folder."""
 _DIGEST = re.compile(r"-([0-9a-f]{16})\.json$")
 
 
@@ -63,9 +65,12 @@ class Corpus(NamedTuple):
 
 
 def read_corpus(folder: Path) -> Corpus:
-    """Every .json file of `folder`, by name; other files are no cases. Raises CorpusError where there is no folder, or none in it."""
+    """Every .json file of `folder`, by name; other files, and the manifest of recorded vectors, are no cases.
+
+    Raises CorpusError where there is no folder, or none in it.
+    """
     try:
-        paths = sorted(path for path in folder.iterdir() if path.name.endswith(".json"))
+        paths = sorted(path for path in folder.iterdir() if path.name.endswith(".json") and path.name != MANIFEST)
     except OSError as error:
         raise CorpusError(f"cannot read the corpus {folder}: {error.strerror or error}. `gradconform keep` makes it.") from error
     if not paths:

@@ -21,6 +21,8 @@ from oracle.core.evaluation import Evaluation
 from oracle.core.expected import evaluate
 from oracle.core.judge import judge
 from oracle.core.spec import LayerSpec
+from oracle.core.stored import restored_case
+from oracle.search.corpus import Kept
 from oracle.search.environment import environment
 from oracle.subjects import subject_of
 from oracle.vectors.choosing import chosen, companions, is_telling
@@ -52,16 +54,20 @@ class Check(NamedTuple):
     different: tuple[str, ...]
 
 
-def record(folder: Path, specs: Sequence[LayerSpec], per_branch: int, seed: int, done: Callable[[str], None]) -> Manifest:
-    """Record `per_branch` cases for every branch of `specs` into `folder`; `done(layer)` is called after each layer.
+def record(
+    folder: Path, specs: Sequence[LayerSpec], per_branch: int, seed: int, done: Callable[[str], None], added: Sequence[Kept] = ()
+) -> Manifest:
+    """Record `per_branch` cases for every branch of `specs` into `folder`, and the stored cases `added`; `done(layer)` is called after
+    each layer.
 
-    The manifest is written last, so that a folder with one is whole. Raises OSError.
+    The manifest is written last, so that a folder with one is whole. Raises OSError, and VectorsError where an added case cannot be judged.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / NAME).unlink(missing_ok=True)
     layers = []
     for spec in specs:
-        layers.append(_write(folder, spec, list(recorded(spec, per_branch, seed))))
+        mine = [kept for kept in added if kept.case.layer == spec.name]
+        layers.append(_write(folder, spec, [*recorded(spec, per_branch, seed), *_added(spec, mine)]))
         done(spec.name)
     manifest = Manifest(
         schema_version=VERSION,
@@ -108,6 +114,19 @@ def recorded(spec: LayerSpec, per_branch: int, seed: int) -> Iterator[Recorded]:
                         if answered is not None:
                             seen.add(mark)
                             yield answered
+
+
+def _added(spec: LayerSpec, kept: Sequence[Kept]) -> Iterator[Recorded]:
+    for item in kept:
+        case = restored_case(item.case)
+        found = _recorded(spec, case, False) if case.branch in spec.branches else None
+        if found is None:
+            raise VectorsError(f"the stored case {item.digest} of {item.layer} cannot be recorded: our own layer fails it, or torch does.")
+        yield found
+        for other in companions(spec, case):
+            answered = _recorded(spec, other, True)
+            if answered is not None:
+                yield answered
 
 
 def _recorded(spec: LayerSpec, case: Case, companion: bool) -> Recorded | None:
