@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import configparser
+import itertools
 import re
 import subprocess
 import sys
@@ -14,6 +16,20 @@ ROOT = Path(__file__).parents[1]
 
 def _text(name: str) -> str:
     return (ROOT / name).read_text()
+
+
+def _tox() -> configparser.ConfigParser:
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read_string(_text("tox.ini"))
+    return parser
+
+
+PYTHONS = re.findall(r"Python :: (3\.\d+)\"", _text("pyproject.toml"))
+"""The supported versions. They are declared by the classifiers; everything else has to agree."""
+FULL = {f"py{version.replace('.', '')}" for version in PYTHONS}
+REPLAY = {f"{leg}-replay" for leg in FULL}
+OLDEST_NUMPY = {f"py3{minor}-replay-numpy126" for minor in (10, 11, 12)}
+"""There is no NumPy 1.26 for newer Pythons."""
 
 
 def test_rooms_import_one_way() -> None:
@@ -31,13 +47,64 @@ def test_light_rooms_load_without_torch_and_hypothesis(module: str) -> None:
     assert done.stdout.strip() == "[]"
 
 
+def _expanded(text: str) -> set[str]:
+    """The names that tox makes of `text`: braces hold alternatives."""
+    names = set()
+    for word in re.findall(r"(?:[^\s,{]|\{[^}]*\})+", text):
+        parts = [part.strip("{}").split(",") if part.startswith("{") else [part] for part in re.findall(r"\{[^}]*\}|[^{]+", word)]
+        names |= {"".join(chosen) for chosen in itertools.product(*parts)}
+    return names
+
+
 def test_supported_pythons_are_declared_alike() -> None:
-    classifiers = set(re.findall(r"Python :: (3\.\d+)\"", _text("pyproject.toml")))
-    environments = {f"3.{minor}" for minor in re.findall(r"\bpy3(\d+)\b", _text("tox.ini").split("[testenv]")[0])}
-    oldest = min(classifiers, key=lambda version: int(version.split(".")[1]))
-    assert classifiers == environments
-    assert f'requires-python = ">={oldest}"' in _text("pyproject.toml")
+    project = _text("pyproject.toml")
+    oldest = PYTHONS[0]
+    assert sorted(PYTHONS, key=lambda version: int(version[2:])) == PYTHONS and len(set(PYTHONS)) == len(PYTHONS)
+    assert f'requires-python = ">={oldest}"' in project
+    assert f'target-version = "py{oldest.replace(".", "")}"' in project
     assert f"Python {oldest} or later" in _text("README.md")
+    named = re.findall(r"\b3\.\d+\b", _text("docs/workflow-example.yml"))
+    assert named == PYTHONS
+    assert re.findall(r"default: \"(3\.\d+)\"", _text("action.yml"))[0] in PYTHONS
+
+
+def test_tox_has_a_leg_for_every_python_with_torch_without_and_with_the_oldest_numpy() -> None:
+    tox = _tox()
+    declared = _expanded(tox["tox"]["env_list"])
+    assert declared == FULL | REPLAY | OLDEST_NUMPY | {"lint", "types", "arch", "report"}
+    label, _, names = tox["tox"]["labels"].strip().partition(" = ")
+    assert (label, _expanded(names)) == ("replay", REPLAY | OLDEST_NUMPY)
+    (expected,) = re.findall(r"\{env:GRADCONFORM_EXPECT:([^}]*)\}", tox["testenv:matrix"]["commands"])
+    assert _expanded(expected) == FULL | REPLAY | OLDEST_NUMPY
+
+
+def test_every_leg_without_torch_is_one_by_its_section_and_leaves_its_results() -> None:
+    tox = _tox()
+    (light,) = (name for name in tox.sections() if "replay" in name)
+    assert _expanded(light.removeprefix("testenv:")) >= REPLAY | OLDEST_NUMPY
+    for section in ("testenv", light):
+        commands = tox[section]["commands"].split("\n")
+        assert "{[legs]forget}" in commands[1], "what an earlier run left is not this one's"
+        assert commands[-1].endswith("--label {env_name} --out {[legs]folder}{/}{env_name}")
+    assert tox["testenv"]["runner"] == "virtualenv"
+
+
+def test_the_oldest_numpy_is_the_one_that_is_tried() -> None:
+    (floor,) = re.findall(r'"numpy>=([\d.]+)"', _text("pyproject.toml"))
+    tried = set(re.findall(r"numpy==([\d.]+)", _text("tox.ini")))
+    assert len(tried) == 1 and tried.pop().startswith(f"{floor}.")
+    assert all(leg.endswith(f"-numpy{floor.replace('.', '')}") for leg in OLDEST_NUMPY)
+
+
+def test_ci_runs_every_leg_without_torch_but_that_of_the_newest_python_and_one_with() -> None:
+    script = _text(".ci/run")
+    (light,) = re.findall(r'^light="(.*)"$', script, re.MULTILINE)
+    newest = f"py{PYTHONS[-1].replace('.', '')}"
+    assert _expanded(light) == (REPLAY | OLDEST_NUMPY) - {f"{newest}-replay"}
+    runs = [line for line in script.splitlines() if "tox run" in line]
+    assert [re.findall(r" -e (\S+)", line) for line in runs] == [['"$light"'], ["py311"], ["matrix"]]
+    assert all("--skip-missing-interpreters=false" in line for line in runs), "a Python that is missing is no pass"
+    assert 'GRADCONFORM_EXPECT="$light,py311"' in runs[-1] and "rm -rf reports/_build/legs" in script
 
 
 def test_constraints_pin_every_dependency() -> None:
