@@ -129,7 +129,7 @@ def elsewhere(finding: Finding) -> str:
     first = finding.others[0]
     rest = len(finding.others) - 1
     more = f" and {count(rest, 'more row')}" if rest else ""
-    return f"Also fails in {first.branch} {first.dtype}{more}."
+    return f"{'Nor' if first.state == 'stale' else 'Also fails'} in {first.branch} {first.dtype}{more}."
 
 
 def anchor(prefix: str, text: str) -> str:

@@ -48,10 +48,10 @@ def known_view(entry: Known, rows: Rows) -> KnownView:
     states = {row.state for row in matched}
     if not matched:
         word, tone = "matches nothing", "f2"
-    elif is_expired(entry, rows.run.header.started):
-        word, tone = "expired", "f2"
     elif "stale" in states:
         word, tone = "conforms: remove it", "f2"
+    elif is_expired(entry, rows.run.header.started):
+        word, tone = "expired", "f2"
     elif states & {"known", "failed", "error"}:
         word, tone = "still diverges", "f1"
     else:
@@ -73,9 +73,10 @@ def lanes(run: Run) -> str:
     """How the stored corpus fared, and the fresh search beside it."""
     if not run.header.corpus:
         return ""
-    bad = sum(e.lane == "corpus" for e in run.counterexamples)
+    bad = sum(bool(r.n_replay_failed) for r in run.results)
     new = len(verdict(run).newly_found)
-    replayed = f"{count(len(run.header.corpus), 'stored case')} replayed, {bad or 'none'} of them {'fails' if bad == 1 else 'fail'}"
+    shown = f"{count(bad, 'row')} {'fails' if bad == 1 else 'fail'}" if bad else "no row fails"
+    replayed = f"{count(len(run.header.corpus), 'stored case')} replayed: {shown} on {'it' if len(run.header.corpus) == 1 else 'them'}"
     found = count(new, "failing row") if new else "nothing"
     return f"{replayed}. The fresh search with seed {run.header.settings.seed} newly found {found}."
 

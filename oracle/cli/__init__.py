@@ -30,6 +30,9 @@ def main() -> None:
     gradconform run                    judge all reference layers, write reports/_build/index.html
     gradconform run Relu Affine        only these
     gradconform check layers.py        judge layers of your own: a file, a notebook or a module
+    gradconform run --gate             hold a project to what its pyproject.toml names, known divergences listed
+    gradconform diff BEFORE AFTER      what changed between two runs, and why
+    gradconform merge RESULTS...       runs of several Pythons side by side, or the shards of one
     gradconform list                   what there is, and against what it is judged
     gradconform replay ID              run a counterexample of the last report again
     gradconform replay --corpus        judge by recorded answers, without torch

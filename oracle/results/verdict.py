@@ -10,6 +10,8 @@ from oracle.results.model import Expected, Health, Planted, Result, Run
 
 NAMED = 3
 """Layers, entries or gaps that the sentence names; of more it gives the number."""
+ENOUGH = 1000
+"""Examples of each layer; with fewer a planted fault may live because no case has touched what it spoils."""
 NOT_REPLAYED = "not replayed"
 """Title of the note on a stored case that could not be judged."""
 
@@ -138,6 +140,9 @@ def _blind(run: Run, complete: bool) -> list[str]:
         told.append(
             f"{len(survivors)} of {_count(of, 'planted fault')} went unnoticed: this run is blind to {_names(_told_apart(survivors))}."
         )
+        if run.header.settings.examples < ENOUGH:
+            few = f"{_count(run.header.settings.examples, 'example')} may be too few to reach {'it' if len(survivors) == 1 else 'them'}"
+            told.append(f"{few}: judge {ENOUGH:,} of each layer, or more.")
     untried = (run.header.n_planted or 0) - len(run.planted)
     if untried > 0 and complete:
         told.append(f"{untried} of {_count(run.header.n_planted or 0, 'planted fault')} {'was' if untried == 1 else 'were'} never tried.")

@@ -55,6 +55,18 @@ def test_what_is_newly_found_is_named_up_to_ten_rows() -> None:
     assert "2 stored cases replayed" in text and "with seed 1 newly found 12 failing rows." in text
 
 
+def test_a_row_listed_in_vain_is_never_said_to_fail() -> None:
+    rows = [result("forward.y", branch=branch) for branch in ("matrix", "other")]
+    text = printed(read(*rows, known=tuple(entry(quantity="forward.y", branch=branch) for branch in ("matrix", "other"))))
+    assert "No case of it fails any more: remove it from the list." in text and "Nor in other float64." in text and "fails in" not in text
+
+
+def test_stored_cases_are_told_with_the_rows_that_fail_on_them() -> None:
+    rows = [fails(name, n_replayed=2, n_replay_failed=1) for name in ("forward.y", "forward.z")]
+    assert "2 stored cases replayed: 2 rows fail on them." in printed(read(*rows, corpus=("d1", "d2")))
+    assert "1 stored case replayed: no row fails on it." in printed(read(fails(), corpus=("d1",)))
+
+
 def test_a_run_without_a_gate_says_nothing_of_one() -> None:
     text = printed(assembled(header(), [fails(), depth(), footer()]))
     assert "known" not in text and "seed" not in text

@@ -108,9 +108,13 @@ def test_the_list_says_what_has_become_of_each_entry(page: str, full: Run) -> No
     view = gate_view(full, Rows(full))
     assert view and [k.word for k in view.entries] == ["still diverges", "conforms: remove it", "matches nothing"]
     assert "Every layer, branch and dtype needs 500 cases." in words(page, "known")
-    head = full.header.model_copy(update={"started": "2031-02-01T00:00:00Z"})
-    expired = full.model_copy(update={"header": head})
-    assert gate_view(expired, Rows(expired)).entries[0].word == "expired"  # type: ignore[union-attr]
+    assert full.header.gate
+    known = tuple(entry.model_copy(update={"expires": "2031-01-31"}) for entry in full.header.gate.known)
+    gate = full.header.gate.model_copy(update={"known": known})
+    head = full.header.model_copy(update={"started": "2031-02-01T00:00:00Z", "gate": gate})
+    late = full.model_copy(update={"header": head})
+    expired = gate_view(late, Rows(late))
+    assert expired and [k.word for k in expired.entries] == ["expired", "conforms: remove it", "matches nothing"]
 
 
 def test_a_known_divergence_has_its_reason_where_it_is_shown(page: str) -> None:
@@ -128,7 +132,7 @@ def test_only_web_addresses_become_links(link: str) -> None:
 
 def test_two_lanes_are_told_apart(page: str) -> None:
     told = words(page, "divergences")
-    assert "1 stored case replayed, 1 of them fails. The fresh search with seed 7 newly found 5 failing rows." in told
+    assert "1 stored case replayed: 1 row fails on it. The fresh search with seed 7 newly found 5 failing rows." in told
     assert "NaN or infinity stored case" in told and "differs newly found" in told
 
 

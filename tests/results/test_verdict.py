@@ -177,15 +177,19 @@ def test_a_blind_gate_is_not_green() -> None:
     assert verdict(all_seen).exit_code == 0
     blind = verdict(run(result(), planted=(_planted("a", "row"), _planted("b")), header=_declaring(2)))
     assert (blind.outcome, blind.exit_code) == ("incomplete", 3)
-    assert blind.sentence == "No verdict. 1 of 2 planted faults went unnoticed: this run is blind to Relu: b is wrong."
+    told = "No verdict. 1 of 2 planted faults went unnoticed: this run is blind to Relu: b is wrong."
+    assert blind.sentence == f"{told} 10 examples may be too few to reach it: judge 1,000 of each layer, or more."
+    enough = run(result(), planted=(_planted("b"),), header=_declaring(1, examples=1000))
+    assert enough.header.n_planted == 1 and verdict(enough).sentence.endswith("blind to Relu: b is wrong.")
     untried = verdict(run(result(), planted=(_planted("a", "row"),), header=_declaring(2)))
     assert untried.exit_code == 3 and "1 of 2 planted faults was never tried." in untried.sentence
     stopped = verdict(run(result(), end=footer("interrupted"), header=_declaring(2)))
     assert "planted" not in stopped.sentence, "it says already that it was interrupted"
 
 
-def _declaring(n: int) -> Any:
-    return header().model_copy(update={"n_planted": n})
+def _declaring(n: int, **changes: Any) -> Any:
+    head = header()
+    return head.model_copy(update={"n_planted": n, "settings": head.settings.model_copy(update=changes)})
 
 
 def test_an_oracle_that_contradicts_itself_gives_no_verdict() -> None:
