@@ -13,7 +13,7 @@ from reports.findings import Finding, account, headline, shown
 from reports.legs_inputs import InputView, input_views, other_inputs
 from reports.legs_rows import LegFinding, LegRow, leg_findings, leg_rows, rows_of
 from reports.legs_text import SIDE_NAMES, apart_text, other_text, ulp_text, where_text
-from reports.matrix import Cell, layer_state, tone
+from reports.matrix import Cell, layer_state, tone, wrong
 from reports.page import render
 from reports.rows import Row, Rows
 from reports.words import FAILING, STATES, count, margin_order, margin_text
@@ -163,8 +163,7 @@ def _cell(cell: Row | None, row: LegRow, places: dict[Key, str], inputs: dict[tu
     if cell is None:
         return Cell("", "lost", "n", "", "")
     if cell.state in FAILING or cell.state == "known":
-        text = margin_text(cell.margin) if cell.margin is not None else "fails"
-        return Cell("", text, tone(cell), STATES[cell.state], places.get(row.key, ""))
+        return Cell("", wrong(cell), tone(cell), STATES[cell.state], places.get(row.key, ""))
     text = margin_text(cell.margin) if cell.state == "passed" and not row.contract else STATES[cell.state]
     return Cell("", text, tone(cell), "", "" if row.contract else inputs.get((row.key[0], row.key[1], row.key[2]), ""))
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from reports.findings import anchor, group_anchor, row_anchor
 from reports.rows import Row, Rows
-from reports.words import FAILING, LOADS, NOT_LOADED, STATES, count, margin_text
+from reports.words import FAILING, LOADS, NOT_LOADED, STATES, beyond, count, margin_text
 
 COLUMNS = {"forward": "forward", "backward": "gradients", "state": "state", "other": "other"}
 """First part of a quantity's name -> the heading of its column. `other` takes every name of another form."""
@@ -115,13 +115,20 @@ def _column(row: Row) -> str:
 
 def _cell(row: Row) -> Cell:
     label = row.quantity if _column(row) == "other" else row.quantity.partition(".")[2]
-    if row.state == "stale":
-        return Cell(label, "stale", tone(row), STATES[row.state], href(row))
     if row.state in FAILING:
-        text = margin_text(row.margin) if row.margin is not None else "fails"
-        return Cell(label, text, tone(row), "imprecise" if tone(row) == "f1" else STATES[row.state], href(row))
-    text = margin_text(row.margin) if row.state in ("passed", "known") else STATES[row.state]
+        return Cell(label, wrong(row), tone(row), "imprecise" if tone(row) == "f1" else STATES[row.state], href(row))
+    text = margin_text(row.margin) if row.state == "passed" else wrong(row) if row.state == "known" else STATES[row.state]
     return Cell(label, text, tone(row), STATES[row.state], href(row))
+
+
+def wrong(row: Row) -> str:
+    """What is wrong with a row that diverges: its margin, or where no value is beyond its allowed error what else, such as ``shape``."""
+    if row.state == "stale":
+        return "stale"
+    if beyond(row.margin):
+        return margin_text(row.margin)
+    reason = row.example.comparison.reason if row.example else ""
+    return reason if reason in ("shape", "dtype", "error", "died") else "fails"
 
 
 def _contracts(rows: list[Row]) -> Cell | None:

@@ -89,6 +89,11 @@ def margin_text(margin: float | None) -> str:
     return f"{margin:.0f} ×" if margin < 999.5 else f"{margin:.1e} ×"
 
 
+def beyond(margin: float | None) -> bool:
+    """Whether `margin` is over the edge; one that is not a number is."""
+    return margin is not None and not margin <= 1
+
+
 def margin_order(margin: float | None) -> float:
     """What margins are sorted by: none below all, NaN above all."""
     if margin is None:
