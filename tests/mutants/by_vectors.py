@@ -88,7 +88,7 @@ def main(folder: str = "", stored: str = "") -> None:
             print("           ", write_kept(kept, Path(stored)))
     n = len(planted_faults())
     print(f"{n - len(left)} of {n} planted faults are convicted on all their rows, {n - sum(not m.rows for m in left)} at all.")
-    blamed = {r.name: rows for r in right_layers() if (rows := convicted(vectors, r.spec, r.layer))}
+    blamed = {r.name: rows for r in right_layers() if (rows := convicted(vectors, r.spec, r.layer, DTYPES))}
     print(f"{len(right_layers()) - len(blamed)} of {len(right_layers())} right layers are left alone. {blamed or ''}")
 
 
