@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from oracle.results.codec import ResultsError, ResultsWriter, assembled
+from oracle.results.gate import entry_for
 from oracle.results.model import (
     ComparisonData,
     Counterexample,
@@ -199,11 +200,16 @@ def _samples(runs: Sequence[Run]) -> list[Sample]:
 
 
 def _counterexamples(runs: Sequence[Run]) -> list[Counterexample]:
-    """Of every row the first failing case. Of rows that fail alike only the first one keeps its small form and its cause."""
-    place = _place(runs[0].header)
+    """Of every row the first failing case. Of rows that fail alike only the first one keeps its small form and its cause: the first of
+    those that are not listed as known, if there are any."""
+    place, gate = _place(runs[0].header), runs[0].header.gate
+
+    def listed(c: Counterexample) -> bool:
+        return entry_for(gate, (c.layer, c.branch, c.dtype, c.quantity)) is not None
+
     first = _best((c for run in runs for c in run.counterexamples), lambda c: c.id, lambda c: (c.index, not _explained(c)))
     alike: dict[tuple[str, ...], list[Counterexample]] = {}
-    for c in sorted(first, key=lambda c: (place(c), c.quantity)):
+    for c in sorted(first, key=lambda c: (listed(c), place(c), c.quantity)):
         alike.setdefault((c.lane, c.layer, c.quantity, c.comparison.reason), []).append(c)
     leads = {next(filter(_explained, group), group[0]).id for group in alike.values()}
     return [c if c.id in leads or c.lane == "corpus" else _raw(c) for c in first]

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from oracle.core.spec import LayerSpec
-from oracle.results import CaseData, Counterexample, Depth, Footer, Note, Result, ResultsWriter, Sample, Settings, Worst
+from oracle.results import CaseData, Counterexample, Depth, Footer, Gate, Note, Result, ResultsWriter, Sample, Settings, Worst, entry_for
 from oracle.results.model import Record
 from oracle.search import jobs, lanes
 from oracle.search.declaration import Plan, dtypes_of, header, not_claimed, now, rejection
@@ -72,7 +72,7 @@ def _judge_all(plan: Plan, pool: Executor | None, writer: Writer, progress: Prog
     failed = []
     for entrant in plan.entrants:
         try:
-            judge_entrant(entrant, plan.settings, pool, writer, progress, plan.stored_for(entrant.label))
+            judge_entrant(entrant, plan.settings, pool, writer, progress, plan.stored_for(entrant.label), plan.gate)
             if plan.vets:
                 _vet(entrant, plan.settings, pool, writer)
         except (BrokenProcessPool, OSError):
@@ -182,11 +182,15 @@ class _Record:
         """The quantities that are not always bitwise equal, each with the number of the case in which it has its largest margin."""
         return [(name, self._largest[name][1]) for name in self._spec.quantities if name in self._largest]
 
-    def leads(self) -> list[tuple[tuple[str, str, str], int]]:
-        """Of the rows that fail in the same way the first one: that is made small, and stands for the others."""
+    def leads(self, gate: Gate | None) -> list[tuple[tuple[str, str, str], int]]:
+        """Of the rows that fail in the same way the first one that `gate` does not list: it is made small, and stands for the others."""
         order = {name: i for i, name in enumerate((*self._spec.branches, *self._settings.dtypes))}
+
+        def place(key: tuple[str, str, str]) -> tuple[bool, int, int, str]:
+            return entry_for(gate, (self._entrant.label, *key)) is not None, order[key[0]], order[key[1]], key[2]
+
         found: dict[tuple[str, str], tuple[tuple[str, str, str], int]] = {}
-        for key, failure in sorted(self.failures.items(), key=lambda item: (order[item[0][0]], order[item[0][1]], item[0][2])):
+        for key, failure in sorted(self.failures.items(), key=lambda item: place(item[0])):
             found.setdefault((key[2], failure.finding.reason), (key, failure.case))
         return list(found.values())
 
@@ -200,9 +204,18 @@ class _Record:
 
 
 def judge_entrant(
-    entrant: Entrant, settings: Settings, pool: Executor | None, writer: Writer, progress: Progress, stored: Sequence[lanes.Place] = ()
+    entrant: Entrant,
+    settings: Settings,
+    pool: Executor | None,
+    writer: Writer,
+    progress: Progress,
+    stored: Sequence[lanes.Place] = (),
+    gate: Gate | None = None,
 ) -> None:
-    """Judge one entrant, on the cases `stored` first, and write what is found to `writer`; without a `pool` in this process."""
+    """Judge one entrant, on the cases `stored` first, and write what is found to `writer`; without a `pool` in this process.
+
+    What `gate` lists as known is made small only where nothing else fails alike.
+    """
     spec = entrant.judged_by()
     dtypes = dtypes_of(spec, settings)
     record = _Record(entrant, spec, settings, writer)
@@ -226,7 +239,7 @@ def judge_entrant(
     for _, counterexample in _run(pool, lanes.explained_stored, failed):
         if isinstance(counterexample, Counterexample):
             writer.write(counterexample)
-    wanted = [(entrant, settings.seed, dtypes, index, key) for key, index in record.leads()]
+    wanted = [(entrant, settings.seed, dtypes, index, key) for key, index in record.leads(gate)]
     for _, counterexample in _run(pool, jobs.minimised, wanted):
         if isinstance(counterexample, Counterexample):
             writer.write(counterexample)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from oracle.results import Run, Settings, read_run
+from oracle.results import Gate, Known, Run, Settings, read_run
 from oracle.results.merge import SAMPLES, merge_shards, write_run
 from oracle.search import tally
 from oracle.search.campaign import campaign
@@ -35,10 +35,13 @@ class Wrong(Relu):
         return abs(dx) if self.small else dx * 2
 
 
-def done(path: Path, shard: tuple[int, int] | None, vetted: bool, examples: int = 700) -> Run:
+LISTED = Gate(known=(Known(layer="Relu", branch="matrix", quantity="backward.dx", reason="twice"),))
+
+
+def done(path: Path, shard: tuple[int, int] | None, vetted: bool, examples: int = 700, gate: Gate | None = None) -> Run:
     names = ("Relu", "softmax")
     asked = Settings(layers=names, examples=examples, seed=9, dtypes=("float64", "float32"), workers=1, shard=shard)
-    campaign(Plan(own(names), asked, environment(), "test", vetted=vetted), path, lambda layer, n: None)
+    campaign(Plan(own(names), asked, environment(), "test", vetted=vetted, gate=gate), path, lambda layer, n: None)
     return read_run(path)
 
 
@@ -54,18 +57,19 @@ def plain(run: Run) -> dict[str, Any]:
     return told
 
 
-@pytest.mark.parametrize("n", [2, 3])
-def test_the_shards_of_a_failing_run_are_that_run(n: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("n", "gate"), [(2, None), (3, None), (3, LISTED)])
+def test_the_shards_of_a_failing_run_are_that_run(n: int, gate: Gate | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("oracle.search.entrant.subject_of", lambda spec: subject_of(spec, Wrong if spec.name == "Relu" else None))
     monkeypatch.setattr("oracle.search.campaign.FLUSH_SECONDS", 0.0)
-    whole = done(tmp_path / "whole", None, vetted=False)
+    whole = done(tmp_path / "whole", None, vetted=False, gate=gate)
     monkeypatch.setattr("oracle.search.campaign.FLUSH_SECONDS", 1e9)
-    shards = {str(k): done(tmp_path / str(k), (k, n), vetted=False) for k in range(1, n + 1)}
+    shards = {str(k): done(tmp_path / str(k), (k, n), vetted=False, gate=gate) for k in range(1, n + 1)}
     merged = merge_shards(shards)
     assert plain(merged) == plain(whole)
     assert merged.header.settings == whole.header.settings and not merged.seen
     assert {c.quantity for c in merged.counterexamples if c.minimised} == {"backward.dx"}
-    assert sum(c.minimised is not None for c in merged.counterexamples) == 1 < len(merged.counterexamples)
+    (small,) = (c for c in merged.counterexamples if c.minimised)
+    assert small.branch == ("any-rank" if gate else "matrix") and len(merged.counterexamples) > 1, "what is not listed is explained first"
     assert merged.samples and merged.worsts
     write_run(tmp_path / "merged", merged)
     assert read_run(tmp_path / "merged") == merged
