@@ -72,7 +72,8 @@ def read_corpus(folder: Path) -> Corpus:
     try:
         paths = sorted(path for path in folder.iterdir() if path.name.endswith(".json") and path.name != MANIFEST)
     except OSError as error:
-        raise CorpusError(f"cannot read the corpus {folder}: {error.strerror or error}. `gradconform keep` makes it.") from error
+        told = f"cannot read the corpus {folder}: {error.strerror or error}"
+        raise CorpusError(f"{told}. Take it out of the configuration until `gradconform keep` has made it.") from error
     if not paths:
         raise CorpusError(f"the corpus {folder} holds no stored case. Take it out of the configuration until there is one.")
     cases, unusable = [], []

@@ -132,7 +132,7 @@ def test_a_corpus_is_read_in_the_order_of_its_files(tmp_path: Path) -> None:
     (tmp_path / "torn.json").write_text("{", encoding="utf-8")
     read = read_corpus(tmp_path)
     assert [c.digest for c in read.cases] == sorted(c.digest for c in cases) and len(read.unusable) == 1
-    with pytest.raises(CorpusError, match="cannot read the corpus"):
+    with pytest.raises(CorpusError, match="cannot read the corpus.* Take it out of the configuration until"):
         read_corpus(tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
     with pytest.raises(CorpusError, match="holds no stored case"):
