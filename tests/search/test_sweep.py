@@ -18,7 +18,7 @@ from oracle.search.sweep import sweep
 from oracle.search.tally import Tally, depths, results
 from oracle.specs import all_specs, spec_named
 from oracle.subjects import subject_of
-from reference import Affine
+from reference import Affine, numerical_gradient
 
 DTYPES = ("float64", "float32")
 SPECS = [pytest.param(spec, id=name) for name, spec in all_specs().items()]
@@ -132,6 +132,14 @@ def test_what_is_written_in_parts_is_read_as_the_whole() -> None:
             assert {key: functools.reduce(add_results, [r for r in rows if r.key == key]) for key in whole} == whole
         found |= {(r.status, r.worst_outcome, r.first_failed is None) for r in parts if r.role == "quantity"}
     assert found == {("failed", "imprecise", False), ("failed", "differs", False), ("passed", None, True), ("not-run", None, True)}
+
+
+def test_what_a_difference_cannot_tell_in_float16_is_said() -> None:
+    spec = spec_named("numerical_gradient")
+    zeros = subject_of(spec, lambda f, x: numerical_gradient(f, x) * x.dtype.type(0))
+    tally = sweep(spec, zeros, 3, ("float32", "float16"), 0, N)
+    failed = {dtype for _, dtype, name in tally.failures if name == "forward.grad"}
+    assert failed == {"float32"} and "In float16" in spec.summary and "zeros" in spec.summary
 
 
 def test_the_first_failing_case_is_kept() -> None:
