@@ -12,7 +12,7 @@ from reports.cases import CaseView, case_view, worst_element
 from reports.findings import Finding, account, headline, shown
 from reports.legs_inputs import InputView, input_views, other_inputs
 from reports.legs_rows import LegFinding, LegRow, leg_findings, leg_rows, rows_of
-from reports.legs_text import SIDE_NAMES, apart_text, other_text, ulp_text, where_text
+from reports.legs_text import SIDE_NAMES, against_text, apart_text, other_text, ulp_text, where_text
 from reports.matrix import Cell, layer_state, tone, wrong
 from reports.page import render
 from reports.rows import Row, Rows
@@ -102,6 +102,7 @@ def render_legs(legs: Legs) -> str:
         blocks=blocks,
         divergences=_divergences(findings, legs),
         totals=_totals(legs, found),
+        against=against_text(found) if found.same else "",
         gaps=_gaps(found, labels),
         sides=SIDE_NAMES,
         inputs={layer: [view for view in views if view.layer == layer] for layer in dict.fromkeys(view.layer for view in views)},

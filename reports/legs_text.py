@@ -107,7 +107,7 @@ def _print_across(legs: Legs, found: Across, out: Printer) -> None:
     if found.other:
         out.line((other_text(found), ""))
     if found.same:
-        out.line((f"On the same inputs, against {legs.legs[0].label}:", "bold"))
+        out.line((f"On the same inputs, {against_text(found)}:", "bold"))
         columns = [Column(t, overflow="fold") for t in ("leg", "samples", *SIDE_NAMES.values())]
         body = [
             [(leg.label, ""), (f"{found.n_samples[leg.label]:,}", ""), *[(apart_text(found.total(leg.label, s)), "") for s in SIDES]]
@@ -116,6 +116,12 @@ def _print_across(legs: Legs, found: Across, out: Printer) -> None:
         out.table(columns, body, indent=2)
     if found.other or found.same:
         out.line()
+
+
+def against_text(found: Across) -> str:
+    """What answers to the same input are compared with."""
+    firsts = found.firsts
+    return f"against {firsts[0]}" if len(firsts) == 1 else f"against the first leg that was given them, {' or '.join(firsts)}"
 
 
 def apart_text(apart: Apart) -> str:

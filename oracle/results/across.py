@@ -33,6 +33,11 @@ class SameInput(NamedTuple):
         return (sample.actual if side == "actual" else sample.expected).get(quantity)
 
     @property
+    def first(self) -> str:
+        """The first leg that was given this case: the others are compared with it."""
+        return next(iter(self.answers))
+
+    @property
     def differs(self) -> bool:
         """Whether any answer differs from that of the first leg, be it in the last bit."""
         first, *others = self.answers
@@ -40,7 +45,7 @@ class SameInput(NamedTuple):
 
 
 class Apart(NamedTuple):
-    """How far one side of one quantity is from the first leg's, over all samples.
+    """How far one side of one quantity is from that of the first leg that was given the same input, over all samples.
 
     n_elements: that were compared; n_differ of them are not the same number. max_ulp: the largest distance, None where a NaN, an infinity
     or another shape stands on one side only.
@@ -65,15 +70,21 @@ class OtherInputs(NamedTuple):
 
 
 class Across(NamedTuple):
-    """All that samples say. apart: (layer, quantity, label, side) -> how far from the first leg; n_samples: label -> samples compared."""
+    """All that samples say. apart: (layer, quantity, label, side) -> how far from the first leg that was given the same input;
+    n_samples: label -> samples compared."""
 
     same: tuple[SameInput, ...]
     other: tuple[OtherInputs, ...]
     apart: Mapping[tuple[str, str, str, Side], Apart]
     n_samples: Mapping[str, int]
 
+    @property
+    def firsts(self) -> tuple[str, ...]:
+        """The legs that others are compared with: those without torch are given other inputs than those with it."""
+        return tuple(dict.fromkeys(found.first for found in self.same))
+
     def total(self, label: str, side: Side) -> Apart:
-        """How far one side of a leg is from the first leg's, over all layers and quantities."""
+        """How far one side of a leg is from the first one's, over all layers and quantities."""
         found = Apart()
         for (_, _, leg, which), apart in self.apart.items():
             if (leg, which) == (label, side):
@@ -84,13 +95,12 @@ class Across(NamedTuple):
 def across(legs: Sequence[Leg]) -> Across:
     """What the samples of `legs` say of one another. Only cases of one digest are compared: those are the same to the last bit."""
     same, other = _sorted_out(legs)
-    first, *others = (leg.label for leg in legs)
     apart: dict[tuple[str, str, str, Side], Apart] = {}
     for found in same:
-        for label, quantity, side, away in _distances(found, first):
+        for label, quantity, side, away in _distances(found):
             key = (found.group[0], quantity, label, side)
             apart[key] = apart.get(key, Apart()).plus(away)
-    n_samples = {label: sum(first in s.answers and label in s.answers for s in same) for label in others}
+    n_samples = {leg.label: sum(leg.label in s.answers and leg.label != s.first for s in same) for leg in legs[1:]}
     return Across(tuple(same), tuple(other), apart, n_samples)
 
 
@@ -117,15 +127,13 @@ def _sorted_out(legs: Sequence[Leg]) -> tuple[list[SameInput], list[OtherInputs]
     return same, other
 
 
-def _distances(found: SameInput, first: str) -> Iterator[tuple[str, str, Side, Apart]]:
-    """Label, quantity, side and distance from the first leg, for every other leg that was given this case."""
-    if first not in found.answers:
-        return
-    for label in found.answers:
-        if label != first:
-            for quantity in found.quantities():
-                for side in SIDES:
-                    yield label, quantity, side, distance(found.array(first, side, quantity), found.array(label, side, quantity))
+def _distances(found: SameInput) -> Iterator[tuple[str, str, Side, Apart]]:
+    """Label, quantity, side and distance from the first leg that was given this case, for every other one that was."""
+    first, *others = found.answers
+    for label in others:
+        for quantity in found.quantities():
+            for side in SIDES:
+                yield label, quantity, side, distance(found.array(first, side, quantity), found.array(label, side, quantity))
 
 
 def distance(a: ArrayData | None, b: ArrayData | None) -> Apart:

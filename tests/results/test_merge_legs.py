@@ -215,9 +215,18 @@ def test_the_same_input_under_another_number_is_the_same_input() -> None:
     assert len(found.same) == 1 and found.other == ()
 
 
-def test_what_the_first_leg_was_not_given_is_not_held_against_it() -> None:
-    found = across(sampled(None, sample(1.0), sample(1.0, actual=floats(2.0))).legs)
-    assert len(found.same) == 1 and found.same[0].differs and not found.apart and found.n_samples == {"py31": 0, "py32": 0}
+def test_what_the_first_leg_was_not_given_is_compared_with_the_first_that_was() -> None:
+    found = across(sampled(None, sample(1.0), sample(1.0, actual=floats(1 + EPS))).legs)
+    assert len(found.same) == 1 and found.same[0].differs and found.firsts == ("py31",)
+    assert found.n_samples == {"py31": 0, "py32": 1} and found.total("py32", "actual") == Apart(1, 1, 1)
+    assert {label for _, _, label, _ in found.apart} == {"py32"}
+
+
+def test_legs_that_were_given_other_inputs_are_compared_among_themselves() -> None:
+    found = across(sampled(sample(1.0), sample(2.0), sample(2.0, actual=floats(2 + 4 * EPS)), sample(1.0)).legs)
+    assert found.firsts == ("py30", "py31")
+    assert found.n_samples == {"py31": 0, "py32": 1, "py33": 1}
+    assert found.total("py32", "actual") != Apart() == found.total("py31", "actual")
 
 
 def test_legs_without_samples_have_nothing_to_compare() -> None:
