@@ -8,10 +8,10 @@ import stat
 from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, TextIO
+from typing import BinaryIO, TextIO, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -45,21 +45,22 @@ MAX_FILE = 512 * 2**20
 """Bytes; a thorough run of every layer writes a few MiB."""
 
 
-class ResultsWriter:
-    """Writes a run line by line to `path`; each line is flushed to the operating system before `write` returns.
+class Appending:
+    """Writes records line by line to `path`; each line is flushed to the operating system before `write` returns.
 
-    The file is created new: an older run under the same name is replaced only once the header of this one is written. Until the writer
-    is left no other run can write to the folder. Raises ResultsError.
+    The file is created new: an older one under the same name is replaced only once the records of `first` are written. Until the
+    writer is left no other run can write to the folder. Raises ResultsError.
     """
 
-    def __init__(self, path: Path, header: Header) -> None:
+    def __init__(self, path: Path, first: Sequence[Record]) -> None:
         self.path = path
         with ExitStack() as undo:
             undo.enter_context(held(path.parent))
             partial = path.with_name(f".{path.name}.{os.getpid()}")
             try:
                 self._file: TextIO = undo.enter_context(partial.open("w", encoding="utf-8", newline="\n"))
-                self.write(header)
+                for record in first:
+                    self.write(record)
                 os.replace(partial, path)
             except OSError as error:
                 partial.unlink(missing_ok=True)
@@ -75,7 +76,7 @@ class ResultsWriter:
             told = f"{self.path} could be written no further: {error.strerror}. What was found until then is in it."
             raise WritingStopped(f"{told} Make room, or choose another folder with --out.") from error
 
-    def __enter__(self) -> ResultsWriter:
+    def __enter__(self: Writer) -> Writer:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -87,6 +88,16 @@ class ResultsWriter:
                 raise
 
 
+Writer = TypeVar("Writer", bound=Appending)
+
+
+class ResultsWriter(Appending):
+    """Writes a run, beginning with its header; see `Appending`."""
+
+    def __init__(self, path: Path, header: Header) -> None:
+        super().__init__(path, [header])
+
+
 def read_run(path: Path) -> Run:
     """The run stored in `path`, its parts summed.
 
@@ -94,15 +105,21 @@ def read_run(path: Path) -> Run:
     crash can still be read; so is whatever follows the footer. Raises ResultsError if the file cannot be read at all: missing, no plain
     file, too large, no header, two of them, or a newer schema.
     """
+    with lines_of(path) as lines:
+        header = _header(path, next(lines, b""))
+        records, damaged = _records(path, lines)
+    return assembled(header, records, damaged)
+
+
+@contextmanager
+def lines_of(path: Path) -> Iterator[Iterator[bytes]]:
+    """The lines of a results file. Raises ResultsError where it is missing, no plain file, or too large."""
     try:
         with open(path, "rb", opener=_opener) as file:
             _check_file(path, file.fileno())
-            lines = _lines(file)
-            header = _header(path, next(lines, b""))
-            records, damaged = _records(path, lines)
+            yield _lines(file)
     except OSError as error:
         raise ResultsError(f"cannot read {path}: {error.strerror}.") from error
-    return assembled(header, records, damaged)
 
 
 def _opener(name: str, flags: int) -> int:
@@ -170,7 +187,7 @@ def _lines(file: BinaryIO) -> Iterator[bytes]:
 def _header(path: Path, line: bytes) -> Header:
     if line.startswith(b"\x1f\x8b"):
         raise ResultsError(f"{path} is compressed. Unpack it first.")
-    version = _version_of(line)
+    version = version_of(line)
     if version is not None and version > SCHEMA_VERSION:
         raise ResultsError(
             f"{path} was written with results schema {version}; this gradconform reads up to {SCHEMA_VERSION}. Update gradconform."
@@ -178,13 +195,14 @@ def _header(path: Path, line: bytes) -> Header:
     try:
         header = _LINE.validate_json(line)
     except ValidationError as error:
-        raise ResultsError(f"{path} is not a gradconform results file: its first line is no header ({_first(error)}).") from None
+        raise ResultsError(f"{path} is not a gradconform results file: its first line is no header ({first_trouble(error)}).") from None
     if not isinstance(header, Header):
         raise ResultsError(f"{path} is not a gradconform results file: its first line is a {header.kind}, not a header.")
     return header
 
 
-def _version_of(line: bytes) -> int | None:
+def version_of(line: bytes) -> int | None:
+    """The schema version that a header says; None where it says none."""
     try:
         version = json.loads(line)["schema_version"]
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -192,7 +210,8 @@ def _version_of(line: bytes) -> int | None:
     return version if isinstance(version, int) else None
 
 
-def _first(error: ValidationError) -> str:
+def first_trouble(error: ValidationError) -> str:
+    """What is wrong with a record, in short: where, and what."""
     first = error.errors(include_url=False, include_input=False)[0]
     where = ".".join(str(part) for part in first["loc"])
     return f"{where}: {first['msg']}" if where else first["msg"]

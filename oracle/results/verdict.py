@@ -57,7 +57,7 @@ def verdict(run: Run) -> Verdict:
     layers = list(dict.fromkeys(r.layer for r in run.results if r.n_judged))
     cases = sum(d.n_cases for d in run.depths)
     subject = f"{layers[0]} conforms" if len(layers) == 1 else f"All {len(layers)} layers conform"
-    but = f", but for {_count(len(known), 'known divergence')}" if known else ""
+    but = f", but for {counted(len(known), 'known divergence')}" if known else ""
     sentence = f"{subject} to PyTorch in every one of {len(judged) - len(known)} rows over {cases:,} cases{but}."
     return Verdict("conforms", 0, sentence, *rest)
 
@@ -86,11 +86,11 @@ def _divergences(failing: Sequence[Result], n_judged: int, known: Sequence[Resul
         return ["The list of known divergences is out of date."]
     names = list(dict.fromkeys(r.layer for r in rows))
     verb = "diverges" if len(names) == 1 else "diverge"
-    told = [f"{_names(names)} {verb} from PyTorch in {_count(len(rows), 'row')} of {n_judged}."]
+    told = [f"{some_of(names)} {verb} from PyTorch in {counted(len(rows), 'row')} of {n_judged}."]
     if new:
-        told.append(f"{_count(len(new), 'row')} newly found: every stored case of {'it' if len(new) == 1 else 'them'} holds.")
+        told.append(f"{counted(len(new), 'row')} newly found: every stored case of {'it' if len(new) == 1 else 'them'} holds.")
     if known:
-        told.append(f"{_count(len(known), 'known divergence')} besides.")
+        told.append(f"{counted(len(known), 'known divergence')} besides.")
     return told
 
 
@@ -104,20 +104,20 @@ def _gaps(run: Run, missing: tuple[Expected, ...], any_judged: bool) -> list[str
         happened = "was interrupted" if run.footer.outcome == "interrupted" else "broke off"
         gaps.append(f"The run {happened}{': ' + run.footer.message if run.footer.message else ''}.")
     if run.n_damaged:
-        gaps.append(f"{_count(run.n_damaged, 'line')} of the results file could not be read.")
+        gaps.append(f"{counted(run.n_damaged, 'line')} of the results file could not be read.")
     if not any_judged:
         gaps.append("Nothing was judged.")
     elif missing:
         first = missing[0]
         rest = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        told = f"{_count(len(missing), 'declared row')} never judged: {first.layer} {first.branch} {first.dtype} {first.quantity}{rest}."
+        told = f"{counted(len(missing), 'declared row')} never judged: {first.layer} {first.branch} {first.dtype} {first.quantity}{rest}."
         gaps.append(f"{told} More examples reach them." if complete else told)
     return [*gaps, *_not_replayed(run), *_below_floor(run), *_blind(run, complete), *_oracle(run.health)]
 
 
 def _not_replayed(run: Run) -> list[str]:
     notes = [f"{note.text.rstrip('.')}." for note in run.notes if note.title == NOT_REPLAYED]
-    return [f"{_count(len(notes), 'stored case')} not replayed.", *_in_short(notes, "stored case", "stored cases")] if notes else []
+    return [f"{counted(len(notes), 'stored case')} not replayed.", *_in_short(notes, "stored case", "stored cases")] if notes else []
 
 
 def _below_floor(run: Run) -> list[str]:
@@ -128,7 +128,7 @@ def _below_floor(run: Run) -> list[str]:
     groups = dict.fromkeys((e.layer, e.branch, e.dtype) for e in run.header.expected)
     cases = {(d.layer, d.branch, d.dtype): d.n_cases - d.n_discarded for d in run.depths}
     low = [f"{' '.join(group)} ({n:,})" for group in groups if (n := max(cases.get(group, 0), 0)) < floor]
-    return [f"Fewer than {floor:,} cases judged, which is the floor, in {_names(low)}. More examples reach it."] if low else []
+    return [f"Fewer than {floor:,} cases judged, which is the floor, in {some_of(low)}. More examples reach it."] if low else []
 
 
 def _blind(run: Run, complete: bool) -> list[str]:
@@ -138,14 +138,14 @@ def _blind(run: Run, complete: bool) -> list[str]:
     if survivors:
         of = max(run.header.n_planted or 0, len(run.planted))
         told.append(
-            f"{len(survivors)} of {_count(of, 'planted fault')} went unnoticed: this run is blind to {_names(_told_apart(survivors))}."
+            f"{len(survivors)} of {counted(of, 'planted fault')} went unnoticed: this run is blind to {some_of(_told_apart(survivors))}."
         )
         if run.header.settings.examples < ENOUGH:
-            few = f"{_count(run.header.settings.examples, 'example')} may be too few to reach {'it' if len(survivors) == 1 else 'them'}"
+            few = f"{counted(run.header.settings.examples, 'example')} may be too few to reach {'it' if len(survivors) == 1 else 'them'}"
             told.append(f"{few}: judge {ENOUGH:,} of each layer, or more.")
     untried = (run.header.n_planted or 0) - len(run.planted)
     if untried > 0 and complete:
-        told.append(f"{untried} of {_count(run.header.n_planted or 0, 'planted fault')} {'was' if untried == 1 else 'were'} never tried.")
+        told.append(f"{untried} of {counted(run.header.n_planted or 0, 'planted fault')} {'was' if untried == 1 else 'were'} never tried.")
     return told
 
 
@@ -156,10 +156,10 @@ def _told_apart(survivors: Sequence[Planted]) -> list[str]:
 def _oracle(health: Sequence[Health]) -> list[str]:
     """Where the oracle contradicts itself."""
     wrong = list(dict.fromkeys(f"{h.layer} {h.branch} {h.quantity}" for h in health if h.n_wrong))
-    return [f"torch.autograd disagrees with differences of its own forward in {_names(wrong)}."] if wrong else []
+    return [f"torch.autograd disagrees with differences of its own forward in {some_of(wrong)}."] if wrong else []
 
 
-def _names(names: Sequence[str]) -> str:
+def some_of(names: Sequence[str]) -> str:
     """At most three names, and how many more there are."""
     return ", ".join(names) if len(names) <= NAMED else f"{', '.join(names[:NAMED])} and {len(names) - NAMED} more"
 
@@ -170,5 +170,6 @@ def _in_short(sentences: Sequence[str], noun: str, plural: str) -> list[str]:
     return [*sentences[:NAMED], *([f"And {more} more {noun if more == 1 else plural}."] if more > 0 else [])]
 
 
-def _count(n: int, noun: str) -> str:
+def counted(n: int, noun: str) -> str:
+    """A number with its noun: ``1 row``, ``2 rows``."""
     return f"{n:,} {noun}{'' if n == 1 else 's'}"
