@@ -139,16 +139,16 @@ class TrainingDivergence(Record):
 
 
 class Epoch(Record):
-    """Accuracies of both sides after `step` steps; epoch 0 is before the first one."""
+    """Accuracies of both sides after `step` steps; epoch 0 is before the first one. None: a side that gives no scores, or no such data."""
 
     kind: Literal["epoch"] = "epoch"
     dtype: Name
     epoch: Count
     step: Count
-    actual_train: Share
-    actual_test: Share
-    expected_train: Share
-    expected_test: Share
+    actual_train: Share | None = None
+    actual_test: Share | None = None
+    expected_train: Share | None = None
+    expected_test: Share | None = None
 
 
 class Timing(Record):
