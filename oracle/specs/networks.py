@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import numpy as np
 
 from oracle.core import bounds
@@ -10,7 +13,7 @@ from oracle.core.case import Case
 from oracle.core.compare import FACTOR
 from oracle.core.draw import Draw
 from oracle.core.spec import LayerSpec
-from oracle.specs.affine import affine, affine_grads
+from oracle.specs.affine import affine
 from oracle.specs.losses import as_one_hot, cross_entropy, draw_labels, targets
 from oracle.specs.refusals import LABELS
 from reference.networks import TwoLayerNet
@@ -35,19 +38,37 @@ def _cases(draw: Draw, branch: str) -> Case:
     return draw.case({"x": x, "t": draw_labels(draw, branch, "N")}, arrays, {"loss": np.ones((), draw.dtype)})
 
 
+class Pass(NamedTuple):
+    """Forward and backward of a net: its scores, the loss, and (dW, db) of every layer in order."""
+
+    scores: Ball
+    loss: Ball
+    grads: tuple[tuple[Ball, Ball], ...]
+
+
+def relu_net(x: Ball, layers: Sequence[tuple[Ball, Ball]], t: Array, dout: Ball) -> Pass:
+    """Affine layers (W, b) with relu between them, under the softmax loss against the labels t."""
+    inputs, before = [x], []
+    for W, b in layers:
+        before.append(affine(inputs[-1], W, b))
+        inputs.append(bounds.relu(before[-1]))
+    scores = before[-1]
+    loss, dscores = cross_entropy(scores, targets(x.p, t, scores.shape), dout)
+    grads = []
+    for i in range(len(layers) - 1, -1, -1):
+        grads.append((inputs[i].T @ dscores, dscores.sum(axis=0)))
+        if i:
+            dscores = bounds.gated(dscores @ layers[i][0].T, before[i - 1])
+    return Pass(scores, loss.reshape(), tuple(reversed(grads)))
+
+
 def _bounds(p: Precision, case: Case) -> dict[str, Ball]:
-    x = Ball.exact(p, case.inputs["x"])
     W1, b1, W2, b2 = (Ball.exact(p, case.params[name]) for name in ("W1", "b1", "W2", "b2"))
-    before = affine(x, W1, b1)
-    hidden = bounds.relu(before)
-    scores = affine(hidden, W2, b2)
-    labels = targets(p, case.inputs["t"], scores.shape)
-    loss, dscores = cross_entropy(scores, labels, Ball.exact(p, case.cotangents["loss"]))
-    dhidden, dW2, db2 = affine_grads(hidden, W2, dscores)
-    _, dW1, db1 = affine_grads(x, W1, bounds.gated(dhidden, before))
+    x, dout = Ball.exact(p, case.inputs["x"]), Ball.exact(p, case.cotangents["loss"])
+    scores, loss, ((dW1, db1), (dW2, db2)) = relu_net(x, ((W1, b1), (W2, b2)), case.inputs["t"], dout)
     return {
         "forward.scores": scores,
-        "forward.loss": loss.reshape(),
+        "forward.loss": loss,
         "forward.accuracy": _accuracy(p, scores, case.inputs["t"]),
         "backward.dW1": dW1,
         "backward.db1": db1,
