@@ -45,7 +45,7 @@ def test_a_right_net_agrees_with_its_twin_and_a_wrong_one_does_not(torch: str | 
     for name, expected in zip(spec.wrt, found.grads, strict=True):
         ball = balls[f"backward.d{name}"]
         assert compare(name, grads[name], expected, ball).ok
-        wrong = np.asarray(grads[name] * (1 + 2**10 * PRECISIONS[dtype].u)).astype(dtype)
+        wrong = np.asarray(grads[name] * (1 + 2**12 * PRECISIONS[dtype].u)).astype(dtype)
         assert not compare(name, wrong, expected, ball).ok
 
 
