@@ -92,12 +92,12 @@ def by_name(returned: Any, params: Mapping[str, Array]) -> Arrays:
 
 
 def _gradient(key: str, returned: Any, held: Array) -> Array:
-    a = np.array(returned, subok=False)
+    a = np.asarray(returned)
     if a.dtype.kind not in KINDS:
         raise NetError(f"gradient[{key!r}] is {what(returned)}, not an array of numbers")
     if a.shape != held.shape:
         raise NetError(f"gradient[{key!r}] has shape {a.shape}, its parameter {held.shape}")
-    return a
+    return a.copy()
 
 
 def number(method: str, returned: Any) -> Array:

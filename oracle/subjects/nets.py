@@ -69,7 +69,7 @@ class NetSubject:
         with calling("params"):
             own = params_of(self._net)
             for name, held in self._arrays().items():
-                given = np.asarray(params[name])
+                given = parameter(name, np.asarray(params[name]))
                 if held.dtype == given.dtype and held.shape == given.shape and held.flags.writeable:
                     held[...] = given
                 else:

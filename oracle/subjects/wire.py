@@ -85,7 +85,7 @@ def observation_frame(seen: Observation) -> bytes:
 def observation_of(frame: Frame) -> Observation:
     """The observation in a frame. Raises WireError."""
     head = frame.head
-    arrays = _arrays(head.get("arrays"), frame.body)
+    arrays = arrays_of(head.get("arrays"), frame.body)
     counts = head.get("counts")
     if not (isinstance(counts, list) and len(counts) == 3 and all(type(n) is int and n >= -1 for n in counts)) or min(counts[:2]) < 0:
         raise WireError("counts that are none")
@@ -98,8 +98,8 @@ def observation_of(frame: Frame) -> Observation:
     return Observation(evaluation, breaches, None if again < 0 else arrays[outputs + grads :], texts_of(head.get("warned")))
 
 
-def _arrays(described: Any, body: bytearray) -> tuple[Array, ...]:
-    """The arrays of a body, which they must fill exactly."""
+def arrays_of(described: Any, body: bytearray) -> tuple[Array, ...]:
+    """The arrays of a body, which they must fill exactly. Raises WireError."""
     if not isinstance(described, list) or len(described) > MOST_ARRAYS:
         raise WireError("arrays that are no list")
     arrays = []

@@ -24,6 +24,8 @@ from oracle.subjects.guard import Fingerprint, Guarded, sentence
 from oracle.subjects.loaded import Loaded, LoadError
 from oracle.subjects.loading import load
 from oracle.subjects.matching import wanted
+from oracle.subjects.net_serving import Serving
+from oracle.subjects.net_wire import Refusal, frame_of
 from oracle.subjects.target import Target
 from oracle.subjects.wire import MOST_LINES, MOST_TEXT, WireError, encode, observation_frame
 
@@ -44,7 +46,7 @@ class Start(NamedTuple):
 
 
 class Worker:
-    """Answers requests: `load`, `found`, `connect` and `observe`, each with its arguments. The target is loaded on the first."""
+    """Answers requests: `load`, `found`, `connect`, `observe` and `net`, each with its arguments. The target is loaded on the first."""
 
     def __init__(self, start: Start, write: Callable[[bytes], None]) -> None:
         self._start = start
@@ -52,11 +54,15 @@ class Worker:
         self._fingerprint = Fingerprint()
         self._loaded: Loaded | None = None
         self._subject: Guarded | None = None
+        self._net = Serving(self._namespace)
 
     def answer(self, request: tuple[Any, ...]) -> None:
         kind, *arguments = request
         if kind == "observe":
             self._observe(*arguments)
+            return
+        if kind == "net":
+            self._ask_net(*arguments)
             return
         answers: dict[str, Callable[..., dict[str, Any]]] = {"load": self._load, "found": self._found, "connect": self._connect}
         try:
@@ -116,6 +122,14 @@ class Worker:
             except WireError as error:
                 frame = observation_frame(_failed(f"ValueError: {error}"))
             self._write(frame)
+
+    def _ask_net(self, method: str, arguments: Sequence[Any]) -> None:
+        answer = self._net.answer(method, arguments)
+        tidy()
+        replaced = self._fingerprint.replaced()
+        if replaced:
+            answer = Refusal(f"{method}: the net replaced {replaced}; what it answers is not NumPy's any more")
+        self._write(frame_of(answer))
 
     def _seen(self, case: Case) -> Observation:
         if self._subject is None:
