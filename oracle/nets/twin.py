@@ -26,6 +26,8 @@ ACTIVATIONS = {"relu": "F.relu({})", "sigmoid": "torch.sigmoid({})", "tanh": "to
 """Activation -> how torch writes it."""
 LABELS = ("index", "one-hot")
 """The forms of the labels, which are the branches of a twin."""
+LONGEST = 100
+"""Characters of a parameter's name."""
 EXAMPLE = '--torch "F.cross_entropy(F.linear(F.relu(F.linear(x, W1.T, b1)), W2.T, b2), t)"'
 
 
@@ -45,7 +47,9 @@ def twin_of(params: Mapping[str, Array], torch: str | None = None, activation: s
     if not names:
         raise TwinError("the net has no parameters: there is no gradient to check")
     if odd := [name for name in names if not _usable(name)]:
-        raise TwinError(f"a parameter is called {odd[0]!r}: torch's side needs names that are Python names, and neither x, t, F nor torch")
+        raise TwinError(
+            f"a parameter is called {odd[0][:LONGEST]!r}: torch's side needs names that are Python names, and neither x, t, F nor torch"
+        )
     _dtype(params)
     if torch is not None:
         function = _written(torch, names)
@@ -56,6 +60,30 @@ def twin_of(params: Mapping[str, Array], torch: str | None = None, activation: s
     texts = {form: LABEL_TORCH[form].format(scores=_scores(depth, activation)) for form in LABELS}
     bounds: Bounds = _dense_bounds(depth) if activation == "relu" else _ByForm(texts, names)
     return _spec(names, texts, bounds)
+
+
+def scores_of(params: Mapping[str, Array], torch: str | None = None, activation: str = "relu") -> str:
+    """The scores of the twin that `twin_of` makes, as a torch expression; empty where only the loss is known."""
+    return "" if torch is not None else _scores(_depth(params), activation)
+
+
+def wrong_order_of(params: Mapping[str, Array], torch: str | None = None, activation: str = "relu") -> LayerSpec | None:
+    """The twin of a net with the same parameters whose activations all come after its last layer: no net at all, but a planted fault.
+
+    None where the layers are not known, or where there is one alone. It has no balls: nothing is judged by it.
+    """
+    if torch is not None or (depth := _depth(params)) < 2:
+        return None
+    text = "x.flatten(1)"
+    for i in range(1, depth + 1):
+        text = f"F.linear({text}, W{i}.T, b{i})"
+    for _ in range(1, depth):
+        text = ACTIVATIONS[activation].format(text)
+    return _spec(tuple(params), {form: LABEL_TORCH[form].format(scores=text) for form in LABELS}, _no_balls)
+
+
+def _no_balls(p: Precision, case: Case) -> dict[str, Ball]:
+    raise NotImplementedError("nothing is judged by a planted fault")
 
 
 def case_of(spec: LayerSpec, x: Array, t: Array, params: Mapping[str, Array]) -> Case:
@@ -81,7 +109,7 @@ def estimated(spec: LayerSpec) -> str:
 
 
 def _usable(name: str) -> bool:
-    return name.isidentifier() and not keyword.iskeyword(name) and name not in ("x", "t", "F", "torch")
+    return len(name) <= LONGEST and name.isidentifier() and not keyword.iskeyword(name) and name not in ("x", "t", "F", "torch")
 
 
 def _dtype(params: Mapping[str, Array]) -> np.dtype[Any]:
@@ -151,7 +179,7 @@ def _dense_bounds(depth: int) -> Bounds:
     def bounds(p: Precision, case: Case) -> dict[str, Ball]:
         x = case.inputs["x"]
         layers = [tuple(Ball.exact(p, case.params[f"{letter}{i}"]) for letter in "Wb") for i in range(1, depth + 1)]
-        dout = Ball.exact(p, case.cotangents["loss"])
+        dout = Ball.exact(p, case.cotangents["loss"]) if case.cotangents else None
         with np.errstate(all="ignore"):
             found = relu_net(Ball.exact(p, x.reshape(len(x), -1)), layers, case.inputs["t"], dout)  # type: ignore[arg-type]
         balls = {"forward.loss": found.loss}

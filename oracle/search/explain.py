@@ -37,8 +37,8 @@ def explained(spec: LayerSpec, subject: Judged, case: Case, finding: Finding) ->
             return ComparisonData(reason=finding.reason, message=finding.message, margin=found.margin)
         at = found.worst_index
         actual, expected, allowed = sides
-        told = finding.message or _sentence(finding.name, actual[at], expected[at], allowed[at], found.margin, at)
-        return _in_numbers(*sides, found, finding.reason, told)
+        told = finding.message or sentence(finding.name, actual[at], expected[at], allowed[at], found.margin, at)
+        return in_numbers(*sides, found, finding.reason, told)
 
 
 def measured(spec: LayerSpec, subject: Judged, case: Case, quantity: str) -> ComparisonData | None:
@@ -51,7 +51,7 @@ def measured(spec: LayerSpec, subject: Judged, case: Case, quantity: str) -> Com
     off = np.abs(actual.astype(np.float64) - expected.astype(np.float64))
     ratio = np.where(off > 0, off / allowed, 0.0)
     at = np.unravel_index(int(np.nanargmax(np.where(np.isnan(ratio), -1.0, ratio))), ratio.shape)
-    return _in_numbers(actual, expected, allowed, found._replace(worst_index=tuple(map(int, at))), "value", "")
+    return in_numbers(actual, expected, allowed, found._replace(worst_index=tuple(map(int, at))), "value", "")
 
 
 def _sides(spec: LayerSpec, subject: Judged, case: Case, quantity: str) -> tuple[Array, Array, Array] | None:
@@ -65,7 +65,7 @@ def _sides(spec: LayerSpec, subject: Judged, case: Case, quantity: str) -> tuple
     return results[quantity], answers[quantity], allowed_error(spec.bounds(PRECISIONS[case.dtype], case)[quantity])
 
 
-def _in_numbers(actual: Array, expected: Array, allowed: Array, found: Comparison, reason: str, message: str) -> ComparisonData:
+def in_numbers(actual: Array, expected: Array, allowed: Array, found: Comparison, reason: str, message: str) -> ComparisonData:
     at = found.worst_index
     off = np.abs(actual.astype(np.float64) - expected.astype(np.float64))
     whole = actual.size <= WHOLE and actual.dtype == expected.dtype
@@ -87,7 +87,7 @@ def _in_numbers(actual: Array, expected: Array, allowed: Array, found: Compariso
     )
 
 
-def _sentence(name: str, actual: Any, expected: Any, allowed: Any, margin: float, at: tuple[int, ...]) -> str:
+def sentence(name: str, actual: Any, expected: Any, allowed: Any, margin: float, at: tuple[int, ...]) -> str:
     where = f"{name}[{', '.join(map(str, at))}]" if at else name
     if margin == np.inf and not (np.isfinite(actual) and np.isfinite(expected)):
         return f"{where} is {actual}, torch gives {expected}."

@@ -1,0 +1,97 @@
+"""How far rounding may drive two trainings apart that take the same steps: shadows of the twin, and the distance of parameters.
+
+Net and twin start from equal parameters and see the same batches. Let S and T be the maps of one step of the net and of torch, and d the
+difference of their parameters. Then exactly
+
+    d(k+1) = [T(net(k)) - T(twin(k))] + [S(net(k)) - T(net(k))]
+
+The second bracket is what a step from *equal* parameters is off by: each step is judged on it, element by element. The first is torch
+against torch: how this very training makes of a difference a larger or smaller one, whoever made it. A bound of it that holds for every
+training, the product of 1 + lr L over all steps, says nothing after a few hundred of them. So it is measured, as Monte Carlo arithmetic
+does (Parker, Monte Carlo Arithmetic, UCLA CSD-970002, 1997): a *shadow* is a twin each of whose steps is pushed, up or down in every
+element, by the most that this step can have been off by. One shadow has its signs drawn once: a bias that adds up. One has them drawn
+anew at each step: noise. The net has to stay nearer to its twin than the shadow that is further away.
+
+The most that a step theta' = theta - lr g can have been off by: with m the worst margin of this parameter's gradient so far, at most 1,
+and a the allowed error of g,
+
+    m lr a + 2 (2 u |lr g| + u |theta'|)
+
+for both sides round lr to the dtype, the product and the difference. No element of any step was off by more; all of them together were
+off by far less. So the trajectory of a net whose steps conform has room, and how much of it is used is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from oracle.core.ball import PRECISIONS
+from oracle.core.case import Array, Arrays
+from oracle.core.torch_twin import Twin
+
+DRIFT = 0
+"""The shadow whose signs are drawn once."""
+
+
+def most(
+    params: Mapping[str, Array], grads: Mapping[str, Array], allowed: Mapping[str, Array], margins: Mapping[str, float], lr: float
+) -> Arrays:
+    """By how much the parameters after a step can have differed. params: those after it. allowed: of the gradients; where nothing is
+    determined, 0, for nothing can be said. margins: the worst of each gradient so far."""
+    found = {}
+    for name, p in params.items():
+        u = PRECISIONS[p.dtype.name].u
+        a = np.where(np.isfinite(allowed[name]), allowed[name], 0.0)
+        found[name] = min(margins[name], 1.0) * lr * a + 2 * u * (2 * np.abs(lr * grads[name]) + np.abs(p))
+    return found
+
+
+class Shadows:
+    """Twins that are pushed. shadows: the trainings themselves, the first of them the drift."""
+
+    def __init__(self, shadows: Sequence[Twin], seed: int) -> None:
+        self.shadows = list(shadows)
+        self._seed = seed
+        self._fixed: Arrays = {}
+
+    def step(self, number: int, x: Array, t: Array, lr: float, pushed: Mapping[str, Array]) -> None:
+        """Step `number` of every shadow, each pushed by `pushed` afterwards."""
+        for k, shadow in enumerate(self.shadows):
+            shadow.update(x, t, lr)
+            signs = self._drift(pushed) if k == DRIFT else _signs(pushed, (self._seed, k, number))
+            shadow.push({name: (signs[name] * pushed[name]).astype(p.dtype) for name, p in shadow.params.items()})
+
+    def distance(self, params: Mapping[str, Array]) -> float:
+        """That of the shadow which is furthest from `params`; 0 where there is none."""
+        return max((distance(shadow.params, params)[0] for shadow in self.shadows), default=0.0)
+
+    def _drift(self, pushed: Mapping[str, Array]) -> Arrays:
+        if not self._fixed:
+            self._fixed = _signs(pushed, (self._seed, DRIFT, 0))
+        return self._fixed
+
+
+def _signs(like: Mapping[str, Array], seed: tuple[int, ...]) -> Arrays:
+    """1 or -1 for every element."""
+    draw = np.random.default_rng(seed)
+    return {name: draw.integers(0, 2, a.shape, np.int8) * np.int8(2) - np.int8(1) for name, a in like.items()}
+
+
+def distance(a: Mapping[str, Array], b: Mapping[str, Array]) -> tuple[float, dict[str, float]]:
+    """The 2-norm of a - b over that of b, all together and by name; 0 / 0 is 0."""
+    with np.errstate(all="ignore"):
+        apart = {name: float(np.linalg.norm((a[name].astype(np.float64) - b[name]).ravel())) for name in b}
+        whole = {name: norm(b[name]) for name in b}
+        total = _ratio(float(np.sqrt(sum(v * v for v in apart.values()))), float(np.sqrt(sum(v * v for v in whole.values()))))
+        return total, {name: _ratio(apart[name], whole[name]) for name in b}
+
+
+def norm(a: Array) -> float:
+    """The 2-norm of all elements, in float64."""
+    return float(np.linalg.norm(a.astype(np.float64, copy=False).ravel()))
+
+
+def _ratio(a: float, b: float) -> float:
+    return 0.0 if a == 0 else float(np.divide(a, b))
