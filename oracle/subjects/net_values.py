@@ -117,6 +117,15 @@ def share(returned: Any, t: Array) -> Array:
     return np.asarray(np.mean(scores.argmax(axis=1) == labels))
 
 
+def same_bits(a: Array, b: Array) -> bool:
+    """Whether two arrays are the same, NaN and the sign of zero included. Compared in place: copies would cost more than the rest."""
+    if a.dtype != b.dtype or a.shape != b.shape:
+        return False
+    if a.dtype.kind in KINDS and a.itemsize <= 8:
+        return np.array_equal(a.view(f"u{a.itemsize}"), b.view(f"u{b.itemsize}"))
+    return a.tobytes() == b.tobytes()
+
+
 def what(value: Any) -> str:
     """What a value is, in words that are safe to show."""
     if isinstance(value, np.ndarray):

@@ -15,7 +15,19 @@ import numpy.typing as npt
 
 from oracle.core.case import Array, Arrays
 from oracle.core.evaluation import Breach
-from oracle.subjects.net_values import NetError, by_name, calling, in_parts, names_of, number, parameter, params_of, share, type_name
+from oracle.subjects.net_values import (
+    NetError,
+    by_name,
+    calling,
+    in_parts,
+    names_of,
+    number,
+    parameter,
+    params_of,
+    same_bits,
+    share,
+    type_name,
+)
 from oracle.subjects.replacing import replace_array
 
 T = TypeVar("T")
@@ -176,10 +188,9 @@ class NetSubject:
     def _guarded(self, method: str, batch: _Batch, call: Callable[[], T]) -> T:
         """What `call` returns. That the net changes its batch or its parameters meanwhile is noted; it gets the batch back as it was."""
         with calling(method):
-            before = {name: a.tobytes() for name, a in self._arrays().items()}
+            before = {name: a.copy() for name, a in self._arrays().items()}
             result = call()
-            after = self._arrays()
-            changed = [name for name, was in before.items() if after[name].tobytes() != was]
+            changed = [name for name, a in self._arrays().items() if not same_bits(a, before[name])]
         batch.breaches += [Breach("params.unchanged", f"{method} changed params[{name!r}]") for name in changed]
         batch.renew(method)
         return result
@@ -198,15 +209,14 @@ class _Batch:
 
     def __init__(self, x: npt.ArrayLike, t: npt.ArrayLike) -> None:
         self._originals = {"x": np.asarray(x), "t": np.asarray(t)}
-        self._bytes = {name: a.tobytes() for name, a in self._originals.items()}
         self.given = [a.copy() for a in self._originals.values()]
         self.breaches: list[Breach] = []
 
     def renew(self, method: str) -> None:
-        for i, (name, was) in enumerate(self._bytes.items()):
-            if self.given[i].tobytes() != was:
+        for i, (name, original) in enumerate(self._originals.items()):
+            if not same_bits(self.given[i], original):
                 self.breaches.append(Breach("inputs.unchanged", f"{method} wrote into {name}"))
-                self.given[i] = self._originals[name].copy()
+                self.given[i] = original.copy()
 
 
 def made(thing: Any, args: Sequence[int | float] = (), dtype: npt.DTypeLike | None = None) -> NetSubject:
