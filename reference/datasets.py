@@ -40,7 +40,8 @@ def load_mnist(
     path: the folder of the four files; by default $MNIST_DIR, and without that a folder for caches:
     ~/.cache/gradconform/mnist on Linux.
     download: get files that are missing from public mirrors, and go on with those that came in part. Needs filelock and rich.
-    verify: refuse all but the official files. Without, others of the same format are read too, such as Fashion-MNIST.
+    verify: refuse all but the official files. Without, others of the same format are read too, such as Fashion-MNIST;
+    an official file under the name of another is refused in any case.
     progress: show on stderr how far a download is.
     Raises DatasetMissingError (a FileNotFoundError), DatasetDamagedError (a ValueError), DownloadError (an OSError).
     """
@@ -146,7 +147,7 @@ def _half(folder: Path, half: str, verify: bool) -> Split:
 def _read(file: Path, rank: int, verify: bool) -> Array:
     """The array in `file`; what is wrong with its format is told rather than that its SHA-256 is another."""
     with file.open("rb") as stream:
-        holds = official_name(stream) if verify else None
+        holds = official_name(stream)
         if holds is not None and holds != file.name:
             raise DatasetDamagedError(f"{file} holds what is officially called {holds}. Rename it; the files may have been swapped.")
         array = read_idx(file, stream, rank)

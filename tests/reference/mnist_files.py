@@ -76,6 +76,9 @@ class Mirror:
             return
         whole = self.files[name]
         start = int(wanted.removeprefix("bytes=").removesuffix("-")) if wanted and self.ranges else 0
+        if start >= len(whole):
+            handler.send_error(416)
+            return
         handler.send_response(206 if start else 200)
         if start:
             handler.send_header("Content-Range", f"bytes {start}-{len(whole) - 1}/{len(whole)}")
