@@ -60,11 +60,17 @@ class NetSubject:
         self._net = net
         self._grads: Arrays | None = None
         self.breaches: tuple[Breach, ...] = ()
-        with calling("params"):
+        with calling("a look at params, loss and gradient"):
             for method in ("loss", "gradient"):
                 if not callable(getattr(net, method, None)):
                     raise NetError(f"{type_name(net)} has no method {method}(x, t); a net needs params, loss and gradient")
             self.names = names_of(params_of(self._net))
+
+    def __enter__(self) -> NetSubject:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """There is nothing to close; a net in a process of its own has."""
 
     def params(self) -> Arrays:
         """Copies of the parameters, by name."""
