@@ -16,20 +16,24 @@ QUIET_SECONDS = 20.0
 
 
 class _Rate(ProgressColumn):
-    """Cases per second."""
+    """Cases, or whatever is counted, per second."""
+
+    def __init__(self, unit: str) -> None:
+        super().__init__()
+        self._unit = unit
 
     def render(self, task: Task) -> Text:
-        return Text(f"{task.speed or 0:,.0f} cases/s")
+        return Text(f"{task.speed or 0:,.0f} {self._unit}/s")
 
 
 @contextmanager
-def progress_bar(layers: tuple[str, ...], examples: int) -> Iterator[Callable[[str, int], None]]:
-    """Gives the function to call with a layer's name and the number of its cases just done."""
+def progress_bar(layers: tuple[str, ...], examples: int, unit: str = "cases") -> Iterator[Callable[[str, int], None]]:
+    """Gives the function to call with a layer's name and the number of its cases just done. unit: what is counted instead of cases."""
     console = Console(stderr=True, highlight=False)
     if not console.is_terminal:
-        yield _log_lines(console, examples)
+        yield _log_lines(console, examples, unit)
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(unit), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("starting", total=len(layers) * examples)
 
@@ -55,7 +59,7 @@ def counting(what: str, total: int) -> Iterator[Callable[[str], None]]:
         yield lambda name: progress.update(task, advance=1)
 
 
-def _log_lines(console: Console, examples: int) -> Callable[[str, int], None]:
+def _log_lines(console: Console, examples: int, unit: str) -> Callable[[str, int], None]:
     done: dict[str, int] = {}
     told = time.monotonic()
 
@@ -65,7 +69,7 @@ def _log_lines(console: Console, examples: int) -> Callable[[str, int], None]:
         if done[layer] >= examples:
             _tell(console, f"{layer}: done")
         elif time.monotonic() - told > QUIET_SECONDS:
-            _tell(console, f"{layer}: {done[layer]:,} of {examples:,} cases")
+            _tell(console, f"{layer}: {done[layer]:,} of {examples:,} {unit}")
         else:
             return
         told = time.monotonic()

@@ -16,6 +16,7 @@ from oracle.cli.record import record
 from oracle.cli.replay import replay
 from oracle.cli.run import run
 from oracle.cli.shared import EXIT_CODES, PAGE, read, usage, write_page
+from oracle.cli.train import train
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
@@ -30,6 +31,7 @@ def main() -> None:
     gradconform run                    judge all reference layers, write reports/_build/index.html
     gradconform run Relu Affine        only these
     gradconform check layers.py        judge layers of your own: a file, a notebook or a module
+    gradconform train                  train a net beside its torch twin, every step judged
     gradconform run --gate             hold a project to what its pyproject.toml names, known divergences listed
     gradconform diff BEFORE AFTER      what changed between two runs, and why
     gradconform merge RESULTS...       runs of several Pythons side by side, or the shards of one
@@ -96,3 +98,4 @@ main.add_command(diff)
 main.add_command(merge)
 main.add_command(replay)
 main.add_command(record)
+main.add_command(train)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from oracle.core.case import Arrays
@@ -20,13 +21,13 @@ from oracle.search.declaration import now
 class TrainingPlan:
     """All that is needed to train a net beside its twin.
 
-    net_of: makes the net for a dtype, with parameters that it has drawn. spec: the twin, a spec of the loss; scores: its scores as an
+    net_of: makes the net for a dtype, with parameters that it has drawn; leaving its context ends it. spec: the twin, a spec of the loss; scores: its scores as an
     expression, empty where only the loss is known; wrong_order: the twin of the same layers in another order, for a planted fault.
     planted: whether broken nets are put to the test.
     """
 
     name: str
-    net_of: Callable[[str], Trainee]
+    net_of: Callable[[str], AbstractContextManager[Trainee]]
     parameters: Mapping[str, tuple[int, ...]]
     spec: LayerSpec
     scores: str

@@ -60,7 +60,8 @@ def train(plan: TrainingPlan, writer: TrainingWriter, resumed: Mapping[str, Resu
     try:
         with stopping() as stop:
             for dtype in plan.settings.dtypes:
-                Training(plan, dtype, writer, resumed.get(dtype), progress).run(stop)
+                with plan.net_of(dtype) as net:
+                    Training(plan, dtype, net, writer, resumed.get(dtype), progress).run(stop)
     except KeyboardInterrupt:
         outcome, message = "interrupted", "stopped by the user; --resume goes on with it"
     except TwinError as error:
@@ -71,9 +72,10 @@ def train(plan: TrainingPlan, writer: TrainingWriter, resumed: Mapping[str, Resu
 class Training:
     """The training of one dtype."""
 
-    def __init__(self, plan: TrainingPlan, dtype: str, writer: TrainingWriter, resumed: Resumed | None, progress: Progress) -> None:
-        self._plan, self._dtype, self._writer, self._progress = plan, dtype, writer, progress
-        self._net: Trainee = plan.net_of(dtype)
+    def __init__(
+        self, plan: TrainingPlan, dtype: str, net: Trainee, writer: TrainingWriter, resumed: Resumed | None, progress: Progress
+    ) -> None:
+        self._plan, self._dtype, self._net, self._writer, self._progress = plan, dtype, net, writer, progress
         self._judge = StepJudge(plan.spec)
         if resumed is None:
             start = self._net.params()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 import hashlib
 import inspect
+from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
 from oracle.search.entrant import Entrant
+from oracle.subjects.target import Target
 
 DIGITS = 16
 
@@ -21,11 +23,18 @@ def source_of(entrant: Entrant) -> str:
     Of our own layers it covers the module of the layer and those of ours that it imports. Of a subject it covers its file or notebook,
     not what that imports. A module by name is looked for where its imports are, without importing it.
     """
-    target = entrant.target
-    if target is None:
-        return _of_layer(entrant)
-    path = _file_of(target.where, entrant.search_path) if target.kind == "module" else Path(target.where)
+    return _of_layer(entrant) if entrant.target is None else source_at(entrant.target, entrant.search_path)
+
+
+def source_at(target: Target, search_path: Sequence[str]) -> str:
+    """The digest of the code at a target of the user's; empty where it cannot be had."""
+    path = _file_of(target.where, search_path) if target.kind == "module" else Path(target.where)
     return "" if path is None else _digest([path])
+
+
+def source_of_ours(module: ModuleType) -> str:
+    """The digest of a module of ours and of those that it imports."""
+    return _digest(sorted(_closure(module)))
 
 
 def _of_layer(entrant: Entrant) -> str:
@@ -33,7 +42,7 @@ def _of_layer(entrant: Entrant) -> str:
     if module is None or not module.__name__.startswith("reference"):
         # the layer is the caller's own, and what was checked is found by `check`
         return ""
-    return _digest(sorted(_closure(module)))
+    return source_of_ours(module)
 
 
 @cache
@@ -54,7 +63,7 @@ def _closure(module: ModuleType) -> frozenset[Path]:
     return frozenset(files.values())
 
 
-def _file_of(module: str, search_path: tuple[str, ...]) -> Path | None:
+def _file_of(module: str, search_path: Sequence[str]) -> Path | None:
     parts = module.split(".")
     for folder in search_path:
         base = Path(folder).joinpath(*parts)
