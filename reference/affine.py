@@ -72,15 +72,26 @@ class Affine:
 
         dout: the cotangent, (N, M). Raises ValueError for another shape, RuntimeError before forward.
         """
+        self.backward_parameters(dout)
+        _, W, d = self._checked(dout)
+        with quiet():
+            dx = product(d, W.T)
+        return dx if dx.shape == self._shape else dx.reshape(self._shape)
+
+    def backward_parameters(self, dout: ArrayLike) -> None:
+        """Set dW and db as backward does, without dx: a third of the products saved where x is data, not a layer's output."""
+        X, _, d = self._checked(dout)
+        with quiet():
+            self.dW = product(X.T, d)
+            self.db = total(d, axis=0)
+
+    def _checked(self, dout: ArrayLike) -> tuple[Array, Array, Array]:
+        """Return X and W as forward saw them, and dout in the shape and dtype of its result."""
         if self._seen is None:
             raise forward_first(self)
         X, W = self._seen
         with quiet():
-            d = cotangent(dout, (X.shape[0], W.shape[1]), X.dtype)
-            dx = product(d, W.T)
-            self.dW = product(X.T, d)
-            self.db = total(d, axis=0)
-        return dx if dx.shape == self._shape else dx.reshape(self._shape)
+            return X, W, cotangent(dout, (X.shape[0], W.shape[1]), X.dtype)
 
 
 def _one_dtype(x: Array, W: Array, b: Array) -> np.dtype[np.generic]:

@@ -80,8 +80,10 @@ class TwoLayerNet:
         """Return the gradient of the loss for each entry of params by backpropagation, as arrays of their own."""
         self.loss(x, t)
         dout: Any = self.lastLayer.backward(1)
-        for layer in reversed(self.layers.values()):
+        first, *rest = self.layers.values()
+        for layer in reversed(rest):
             dout = layer.backward(dout)
+        first.backward_parameters(dout)  # its x are the images: nobody asks for their gradient
         grads = {}
         for name in ("1", "2"):
             affine = self.layers["Affine" + name]

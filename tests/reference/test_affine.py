@@ -75,6 +75,32 @@ def test_dW_and_db_are_none_until_backward() -> None:
     assert affine.dW is not None and affine.db is not None
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("n", [0, 1, 5])
+def test_backward_parameters_sets_what_backward_sets(dtype: Any, n: int) -> None:
+    rng = np.random.default_rng(2)
+    x, W, b, dout = (rng.normal(size=s).astype(dtype) for s in ((n, 2, 3), (6, 4), (4,), (n, 4)))
+    whole, parameters = Affine(W, b), Affine(W, b)
+    for affine in (whole, parameters):
+        affine.forward(x)
+    whole.backward(dout)
+    for given in (dout, dout.astype(np.float64)):
+        parameters.backward_parameters(given)
+        for a, e in ((parameters.dW, whole.dW), (parameters.db, whole.db)):
+            assert a is not None and e is not None and a.dtype == dtype and not np.shares_memory(a, dout)
+            assert a.tobytes() == e.tobytes()
+
+
+def test_backward_parameters_refuses_what_backward_refuses() -> None:
+    affine = Affine(np.ones((2, 3)), np.ones(3))
+    with pytest.raises(RuntimeError, match="forward first"):
+        affine.backward_parameters(np.ones((1, 3)))
+    affine.forward(np.ones((1, 2)))
+    with pytest.raises(ValueError, match=r"\(3,\).*\(1, 3\)"):
+        affine.backward_parameters(np.ones(3))
+    assert affine.dW is None and affine.db is None
+
+
 def test_W_and_b_are_the_callers() -> None:
     W, b = np.ones((2, 3)), np.zeros(3)
     affine = Affine(W, b)

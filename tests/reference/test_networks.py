@@ -88,6 +88,21 @@ def test_gradients_own_their_memory() -> None:
         np.testing.assert_array_equal(grads[key], kept[key])
 
 
+def test_the_gradient_of_the_images_is_left_out_and_the_others_are_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    net, rng = _net(), np.random.default_rng(6)
+    x, t = rng.normal(size=(3, 6)), np.array([0, 1, 2])
+    net.loss(x, t)
+    dout = net.lastLayer.backward(1)
+    for layer in reversed(net.layers.values()):
+        dout = layer.backward(dout)
+    expected = {key: getattr(net.layers["Affine" + key[1]], "d" + key[0]).tobytes() for key in KEYS}
+    backwards, whole = [], Affine.backward
+    monkeypatch.setattr(Affine, "backward", lambda self, dout: backwards.append(self) or whole(self, dout))
+    grads = net.gradient(x, t)
+    assert backwards == [net.layers["Affine2"]]
+    assert {key: grads[key].tobytes() for key in KEYS} == expected
+
+
 def test_another_float_dtype_and_integers_are_converted_to_the_nets() -> None:
     x = np.random.default_rng(3).integers(0, 5, (2, 6))
     expected = _net().predict(x.astype(np.float64))
