@@ -9,6 +9,7 @@ x, x +- h and x +- 2h, and
 **Step.** h = 2^-17 times the power of two at or above max(|x|, 1): about the cube root of the unit roundoff u = 2^-53, where truncation
 h^2 and rounding u / h balance (Press et al., Numerical Recipes, 3rd ed., section 5.7). h is a multiple of the spacing of x where
 |x| >= 1, so x + h loses a bit at most; the quotient is taken over the distance of the two points as they are, which is exact up to u.
+Another step, and a narrower dtype of x, may be given.
 
 **Truncation.** D(h) - L' = h^2 L'''/6 + ..., and D(2h) - D(h) = h^2 L'''/2 + ...: three times as much, so |D(2h) - D(h)| bounds it
 wherever L is smooth on the scale of h.
@@ -39,6 +40,8 @@ from oracle.core.case import Array
 
 _P = PRECISIONS["float64"]
 OFFSETS = (-2, -1, 0, 1, 2)
+STEP = 2.0**-17
+"""h where no element is larger than 1."""
 
 
 class Points(NamedTuple):
@@ -66,20 +69,23 @@ class Difference(NamedTuple):
         return self.kink > told and self.kink >= max(self.truncation, self.rounding)
 
 
-def points(x: float) -> Points:
-    """The five points around x."""
-    h = 2.0 ** (math.ceil(math.log2(max(abs(x), 1.0))) - 17)
-    return Points(h, tuple(x + k * h for k in OFFSETS))
+def points(x: float, step: float = STEP, dtype: str = "float64") -> Points:
+    """The five points around x, rounded to `dtype`."""
+    h = step * 2.0 ** math.ceil(math.log2(max(abs(x), 1.0)))
+    return Points(h, tuple(float(np.asarray(x + k * h).astype(dtype)) for k in OFFSETS))
 
 
-def difference(where: Points, y: list[Array], c: Array, r: Array) -> Difference:
-    """The derivative of sum(c * y) from y at the five points, all flat and of one size; r: the radius of y, the largest of them."""
+def difference(where: Points, y: list[Array], c: Array, r: Array, dtype: str = "float64") -> Difference:
+    """The derivative of sum(c * y) from y at the five points, all flat and of one size; r: the radius of y, the largest of them.
+
+    dtype: of x. y is subtracted in float64 whatever it is.
+    """
     h = where.h
     far, near = _slope(where, y, c, 0, 4), _slope(where, y, c, 1, 3)
     gaps = [_slope(where, y, c, 2, 2 + k) - _slope(where, y, c, 2 - k, 2) for k in (1, 2)]
     moved = math.fsum(np.abs(c) * np.abs(y[3] - y[1]))
     spread = math.fsum(np.abs(c) * r) + c.size * _P.eta
-    skew = 2 * _P.u * (abs(where.at[2]) + h) * abs(gaps[0]) / h
+    skew = 2 * PRECISIONS[dtype].u * (abs(where.at[2]) + h) * abs(gaps[0]) / h
     return Difference(
         value=near,
         truncation=abs(far - near),

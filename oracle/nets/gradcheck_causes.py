@@ -1,0 +1,154 @@
+"""What is said of a row of a gradient check: who stands alone, and the cause where one explains every element."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from oracle.core.ball import PRECISIONS, Array
+from oracle.core.case import Case
+from oracle.core.compare import FACTOR, allowed_error
+from oracle.core.evaluation import Evaluation
+from oracle.core.spec import LayerSpec
+from oracle.nets.twin import answer
+from oracle.results.gradcheck import Alone
+from oracle.search.diagnose.ratio import CONSTANTS, NEAR_ONE, ratio_of
+
+if TYPE_CHECKING:
+    from oracle.nets.gradcheck_rows import Held, Sides
+
+_NEAR = 1e-4
+"""A ratio nearer than this to a named one is that one."""
+_TINY = 1e-300
+
+
+class Evidence:
+    """The case that is judged, and the one that the net was given before; torch's answer to that one is asked for when it is needed."""
+
+    def __init__(self, spec: LayerSpec, case: Case, before: Case) -> None:
+        self.spec, self.case, self.before = spec, case, before
+        self.rows = len(case.inputs["x"])
+
+    @cached_property
+    def earlier(self) -> Evaluation:
+        """Torch's answer to the batch before."""
+        return answer(self.spec, self.before)
+
+    def gradient_before(self, name: str) -> tuple[Array, Array]:
+        """Torch's gradient for the batch before, and its allowed error."""
+        ball = self.spec.bounds(PRECISIONS[self.before.dtype], self.before)[f"backward.d{name}"]
+        return self.earlier.grads[self.spec.wrt.index(name)].astype(float), allowed_error(ball)
+
+
+def told(two: Sides, found: Held, alone: Alone, by_differences: bool, evidence: Evidence) -> tuple[str, str]:
+    """A sentence on who stands alone, and one on the cause; both empty where nobody does and differences could tell."""
+    if alone == "nobody":
+        return ("" if by_differences else _silent(found)), ""
+    with np.errstate(all="ignore"):
+        if alone == "backprop":
+            return _backprop(two, by_differences), next(_backprop_causes(two, evidence), "")
+        if alone == "numerical":
+            return _numerical(found), next(_numerical_causes(two, found, evidence), "")
+    if alone == "autograd":
+        return "autograd stands alone: backprop and differences of the net's own loss agree.", (
+            "Torch's side computes another net: name the activation with --activation, or its loss with --torch."
+        )
+    return "No two of the three agree.", next(_backprop_causes(two, evidence), "")
+
+
+def _silent(found: Held) -> str:
+    if not found.tried.at.size:
+        return "No difference was taken."
+    if found.scale == 0:
+        return "Differences can tell nothing here: torch's gradient is 0 in every element, and so is every difference."
+    kinks = int((found.states == "kink").sum())
+    at_kinks = f", {kinks} of them at a kink" if kinks else ""
+    return f"Differences can tell nothing here: the loss is not known well enough in any of {found.tried.at.size} elements{at_kinks}."
+
+
+def _backprop(two: Sides, by_differences: bool) -> str:
+    off = np.abs(two.backprop.astype(float) - two.autograd.astype(float))
+    worst = f"off by up to {_brief(float(np.nan_to_num(off, nan=math.inf).max()))}, {_times(two.compared.margin)} what is allowed"
+    if by_differences:
+        return f"backprop stands alone: torch.autograd and differences of the net's own loss agree, backprop is {worst}."
+    why = "they lie at a kink of the loss, or the error is below what differences can see"
+    return f"backprop is not torch.autograd's, {worst}. Differences cannot tell in those elements ({why}), so torch decides."
+
+
+def _numerical(found: Held) -> str:
+    worst = np.nanmax(np.maximum(found.ratio_backprop, found.ratio_autograd))
+    return (
+        "numerical stands alone: backprop is torch.autograd's gradient, but the loss that the net gives moves otherwise, "
+        f"{_times(float(worst))} what is allowed. What `loss` returns is not what `gradient` is the gradient of."
+    )
+
+
+def _times(margin: float) -> str:
+    return f"{_brief(margin)} times" if math.isfinite(margin) else "with no number where the other has one, far beyond"
+
+
+def _brief(value: float) -> str:
+    return f"{value:.3g}"
+
+
+def _backprop_causes(two: Sides, evidence: Evidence) -> Iterator[str]:
+    """What explains backprop's gradient in every element, from what torch gives."""
+    b, a = two.backprop.astype(float), two.autograd.astype(float)
+    own = allowed_error(two.ball)
+    ratio = ratio_of(b, a, own)
+    if ratio is not None and _within(b, ratio * a, (1 + abs(ratio)) * own) and (text := _ratio_text(ratio, evidence.rows)):
+        yield f"The gradient of {two.name} is {text} torch's."
+    earlier, allowed = evidence.gradient_before(two.name)
+    if _within(b, earlier, own + allowed):
+        yield "It is the gradient of the batch that the net was given before: something of that batch is kept."
+    if _within(b, a + earlier, 2 * (own + allowed)):
+        yield "It is this batch's gradient and that of the batch before, added up: gradients are not cleared between two calls."
+
+
+def _numerical_causes(two: Sides, found: Held, evidence: Evidence) -> Iterator[str]:
+    """What explains how the loss moves, in every element that differences can tell."""
+    resolved = found.states == "resolved"
+    d, error = found.tried.value[resolved], FACTOR * (found.tried.error + found.radius)[resolved]
+    a = two.autograd.reshape(-1)[found.tried.at].astype(float)[resolved]
+    if (np.abs(d) <= error).all():
+        yield f"The loss does not move with {two.name}: the net works with a copy of params[{two.name!r}], which an update will not reach."
+        return
+    ratio = ratio_of(d, a, error)
+    near = max(_NEAR, float(error.max()) / max(abs(a).max(), _TINY))
+    if ratio is not None and _within(d, ratio * a, (1 + abs(ratio)) * error) and (text := _ratio_text(ratio, evidence.rows, near)):
+        yield f"The loss moves by {text} what its gradient says."
+    earlier, allowed = evidence.gradient_before(two.name)
+    if _within(d, earlier.reshape(-1)[found.tried.at][resolved], error + allowed.reshape(-1)[found.tried.at][resolved]):
+        yield "It is the loss of the batch that the net was given before."
+
+
+def _within(actual: Array, predicted: Array, allowed: Array) -> bool:
+    """Whether the prediction holds in every element, and says more than that everything is 0."""
+    return bool((np.abs(actual - predicted) <= allowed).all() and (np.abs(predicted) > allowed).any())
+
+
+def _ratio_text(ratio: float, rows: int, near: float = _NEAR) -> str:
+    """A ratio in words: a named constant, the size of the batch, or the number; empty where it is 1."""
+    if abs(ratio - 1) < max(NEAR_ONE, near):
+        return ""
+    sign = "minus " if ratio < 0 else ""
+    named = {"": 1.0, f"{rows} times (the size of the batch)": float(rows), f"1/{rows} of (the batch has {rows} rows)": 1 / rows}
+    named |= {text: value for value, text in CONSTANTS.values()}
+    for text, value in named.items():
+        if abs(abs(ratio) - value) <= near * value:
+            return f"{sign}{text}".strip()
+    return f"{_brief(ratio)} times"
+
+
+def loss_cause(actual: float, expected: float, allowed: float, evidence: Evidence) -> str:
+    """What explains a loss that is not torch's; empty where nothing does."""
+    if abs(actual - float(evidence.earlier.outputs[0])) <= allowed:
+        return "It is the loss of the batch that the net was given before."
+    ratio = actual / expected if expected else math.inf
+    if math.isfinite(ratio) and (text := _ratio_text(ratio, evidence.rows)) and not text.endswith(" times"):
+        return f"The loss is {text} torch's."
+    return ""
