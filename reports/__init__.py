@@ -27,6 +27,8 @@ REPORTERS = {
     "legs-page": "reports.legs_html:write_legs",
     "summary": "reports.summary:print_summary",
     "table": "reports.table:table_html",
+    "training": "reports.training_text:print_training",
+    "training-page": "reports.training_html:write_training",
 }
 """Reporter name -> where its function is. To add a reporter: its own file, and one line here."""
 

@@ -14,8 +14,10 @@ from oracle.results.legs import legs_of
 from reports.diff_html import write_diff_html
 from reports.html import write_html
 from reports.legs_html import write_legs
+from reports.training_html import write_training
 from tests.reports import conftest as synthetic
 from tests.reports import diff_runs, full_runs, legs_runs, subject_runs
+from tests.results import trainings
 
 
 def report(run: Callable[[], Run], name: str) -> Callable[[Path], Path]:
@@ -47,5 +49,8 @@ PAGES: dict[str, Callable[[Path], Path]] = {
     "legs": lambda folder: write_legs(legs_runs.mixed(synthetic), folder / "legs.html"),
     "legs that agree": lambda folder: write_legs(legs_runs.agreeing(synthetic), folder / "agreeing-legs.html"),
     "hostile legs": hostile_legs,
+    "training": lambda folder: write_training(trainings.conforming(10_000), folder / "training.html"),
+    "training that diverges": lambda folder: write_training(trainings.diverging(), folder / "diverging-training.html"),
+    "hostile training": lambda folder: write_training(trainings.poisoned(trainings.blind()), folder / "hostile-training.html"),
 }
 """Name -> what makes the page."""
