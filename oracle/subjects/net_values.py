@@ -86,7 +86,7 @@ def by_name(returned: Any, params: Mapping[str, Array]) -> Arrays:
         key = name if name in returned else next(iter(spellings), None)
         if key is None:
             there = ", ".join([key for key in returned if isinstance(key, str)][:20]) or "nothing"
-            raise NetError(f"gradient returned no {name!r}; there is {there}")
+            raise NetError(f"gradient returned no {name!r}; it returned {there}")
         grads[name] = _gradient(key, returned[key], held)
     return grads
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -130,3 +131,16 @@ def test_a_net_is_found_by_its_name() -> None:
     outer = own("Outer", object)
     outer.Inner = BookNet  # type: ignore[attr-defined]
     assert net_in(loaded(Outer=outer), "Outer.Inner") is BookNet
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_the_net_of_the_document_is_one(dtype: str) -> None:
+    section = (Path(__file__).parents[2] / "docs" / "conventions.md").read_text(encoding="utf-8").partition("## Nets")[2]
+    namespace: dict[str, Any] = {"np": np}
+    exec("\n".join([line[4:] for line in section.splitlines() if line.startswith("    ")]), namespace)
+    net = made(namespace["Net"], (4, 3), dtype)
+    grads, loss, breaches = net.step(X.astype(dtype), T, 0.0)
+    assert loss.dtype == dtype and {g.dtype.name for g in grads.values()} == {dtype} and breaches == ()
+    h = 2.0**-10
+    above, below = net.losses("W1", range(12), [h, -h], X.astype(dtype), T).T
+    assert np.allclose((above - below) / (2 * h), grads["W1"].ravel(), atol=1e-3)
