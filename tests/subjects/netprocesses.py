@@ -30,7 +30,7 @@ class Net(BookNet):
 
 
 @contextmanager
-def misbehaving(folder: Path, body: str, method: str = "gradient", limits: Limits = QUICK, call: int = 2) -> Iterator[IsolatedNet]:
+def misbehaving(folder: Path, body: str, method: str = "gradient", limits: Limits = PATIENT, call: int = 2) -> Iterator[IsolatedNet]:
     """A right net that does something else the second time its gradient is asked for."""
     path = folder / "net.py"
     path.write_text(NET.format(method=method, call=call, body="\n".join(" " * 12 + line for line in body.splitlines())))

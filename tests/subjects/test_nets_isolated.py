@@ -30,7 +30,7 @@ def test_it_answers_as_in_this_process(dtype: str) -> None:
     np.random.seed(3)
     here = made(TwoLayerNet, (4, 5, 3), dtype)
     x = X.astype(dtype)
-    with IsolatedNet(OURS, None, (4, 5, 3), dtype, limits=QUICK) as there:
+    with IsolatedNet(OURS, None, (4, 5, 3), dtype, limits=PATIENT) as there:
         assert there.names == here.names
         there.assign(here.params())
         for _ in range(3):
@@ -52,7 +52,7 @@ def test_it_answers_as_in_this_process(dtype: str) -> None:
 def test_losses_are_asked_for_in_parts() -> None:
     np.random.seed(3)
     here = made(TwoLayerNet, (4, 20, 3))
-    with IsolatedNet(OURS, None, (4, 20, 3), limits=QUICK) as there:
+    with IsolatedNet(OURS, None, (4, 20, 3), limits=PATIENT) as there:
         there.assign(here.params())
         found, expected = there.losses("W1", range(79, -1, -1), [0.5], X, T), here.losses("W1", range(79, -1, -1), [0.5], X, T)
         assert found.tobytes() == expected.tobytes() and len(np.unique(found)) > 1
@@ -61,14 +61,14 @@ def test_losses_are_asked_for_in_parts() -> None:
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_the_net_is_found_made_and_cast_there(dtype: str) -> None:
-    with IsolatedNet(parse_target(str(HERE / "somenets.py")), None, (4, 2), dtype, limits=QUICK) as net:
+    with IsolatedNet(parse_target(str(HERE / "somenets.py")), None, (4, 2), dtype, limits=PATIENT) as net:
         assert net.names == ("W1", "b1") and {(a.shape, a.dtype.name) for a in net.params().values()} == {((4, 2), dtype), ((2,), dtype)}
         first = net.step(X.astype(dtype), T % 2, 0.1)
         assert first.loss.dtype == dtype and net.step(X.astype(dtype), T % 2, 0.1).loss < first.loss
 
 
 def test_assign_may_change_a_shape() -> None:
-    with IsolatedNet(parse_target(str(HERE / "somenets.py")), "BookNet", limits=QUICK) as net:
+    with IsolatedNet(parse_target(str(HERE / "somenets.py")), "BookNet", limits=PATIENT) as net:
         net.assign({"W1": np.zeros((4, 5)), "b1": np.zeros(5)})
         assert net.gradient(X, T).grads["W1"].shape == (4, 5)
         with pytest.raises(NetError, match="params are W1; the net has W1, b1"):
@@ -113,7 +113,7 @@ ERRORS = {
 @pytest.mark.parametrize("name", ERRORS)
 def test_an_error_is_a_sentence_and_the_process_goes_on(name: str, tmp_path: Path) -> None:
     body, says = ERRORS[name]
-    with misbehaving(tmp_path, body, limits=PATIENT) as net:
+    with misbehaving(tmp_path, body) as net:
         first = net.step(X, T, 0.1)
         with pytest.raises(NetError) as caught:
             net.step(X, T, 0.1)
@@ -127,7 +127,7 @@ def test_an_error_is_a_sentence_and_the_process_goes_on(name: str, tmp_path: Pat
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a limit of Linux")
 def test_too_much_memory_is_an_error(tmp_path: Path) -> None:
-    with misbehaving(tmp_path, "np.ones(100 << 30, np.uint8)", limits=PATIENT) as net:
+    with misbehaving(tmp_path, "np.ones(100 << 30, np.uint8)") as net:
         first = net.step(X, T, 0.1)
         with pytest.raises(NetError, match="gradient raised .*Memory"):
             net.step(X, T, 0.1)
@@ -151,7 +151,7 @@ DEATHS = {
 @pytest.mark.parametrize("name", DEATHS)
 def test_a_death_ends_the_training(name: str, tmp_path: Path) -> None:
     body, says = DEATHS[name]
-    with misbehaving(tmp_path, body) as net:
+    with misbehaving(tmp_path, body, limits=QUICK) as net:
         net.step(X, T, 0.1)
         with pytest.raises(NetError, match=f"^step: ({says})"):
             net.step(X, T, 0.1)
@@ -162,9 +162,14 @@ def test_a_death_ends_the_training(name: str, tmp_path: Path) -> None:
 
 
 def test_its_time_altogether_is_limited(tmp_path: Path) -> None:
-    with misbehaving(tmp_path, "time.sleep(100)", limits=PATIENT._replace(total_seconds=2.0)) as net:
+    with misbehaving(tmp_path, "time.sleep(100)") as net:
         net.gradient(X, T)
-        with pytest.raises(NetError, match="no answer within"):
+        net._spent = PATIENT.total_seconds - 0.5
+        with pytest.raises(NetError, match="gradient: no answer within 0.5 s"):
+            net.gradient(X, T)
+    with misbehaving(tmp_path, "pass") as net:
+        net._spent = PATIENT.total_seconds
+        with pytest.raises(NetError, match="gradient: the net used up its 60 s"):
             net.gradient(X, T)
 
 
@@ -261,7 +266,7 @@ def test_ctrl_c_waits_for_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_nothing_is_left_behind() -> None:
     before = living_children()
-    with IsolatedNet(OURS, None, (4, 5, 3), limits=QUICK) as net:
+    with IsolatedNet(OURS, None, (4, 5, 3), limits=PATIENT) as net:
         assert len(living_children() - before) == 1
     assert living_children() == before
     with pytest.raises(NetError, match="the net is no more: it has been closed"):
@@ -270,7 +275,7 @@ def test_nothing_is_left_behind() -> None:
 
 def test_it_goes_on_from_another_thread() -> None:
     found: list[float] = []
-    with IsolatedNet(OURS, None, (4, 5, 3), limits=QUICK) as net:
+    with IsolatedNet(OURS, None, (4, 5, 3), limits=PATIENT) as net:
         thread = threading.Thread(target=lambda: found.append(float(net.loss(X, T))))
         thread.start()
         thread.join()

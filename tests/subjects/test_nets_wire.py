@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from netprocesses import HERE, PATIENT, QUICK, misbehaving
+from netprocesses import HERE, PATIENT, misbehaving
 from somenets import T, X
 
 from oracle.core.evaluation import Breach
@@ -88,7 +88,7 @@ def test_a_forged_answer_ends_the_net(name: str, tmp_path: Path) -> None:
     method, answer, says = FORGED[name]
     imports = "import oracle.subjects.net_serving as s\nfrom oracle.core.evaluation import Breach\n"
     body = f"{imports}s._METHODS['{method}'] = lambda *a: s.Answer({answer})"
-    with misbehaving(tmp_path, body, limits=PATIENT) as net:
+    with misbehaving(tmp_path, body) as net:
         ask(net, method)
         net.gradient(X, T)
         net.gradient(X, T)
@@ -107,4 +107,4 @@ def test_forged_names_are_no_net(names: str, tmp_path: Path) -> None:
         f"s._params = lambda net: s.Answer({names}, (np.zeros(3),) * {2 if 'W1' in names else 0})\n"
     )
     with pytest.raises(NetError, match="names that are not those of its parameters"):
-        IsolatedNet(parse_target(str(path)), "BookNet", search_path=(str(HERE),), limits=QUICK)
+        IsolatedNet(parse_target(str(path)), "BookNet", search_path=(str(HERE),), limits=PATIENT)
