@@ -119,6 +119,26 @@ def test_a_network_is_built_by_its_sizes_and_given_the_parameters() -> None:
     assert subject.backward(state, {"loss": np.ones(())}) == ((1, 2), 2, 3, 4)
 
 
+class _Holds:
+    """A net whose one layer holds what it was built with, or a copy, or a view of it."""
+
+    def __init__(self, how: Any) -> None:
+        self.params = {name: np.zeros(shape) for name, shape in (("W1", (2, 3)), ("b1", 3), ("W2", (3, 5)), ("b2", 5))}
+        self.layers = {"Affine1": [how(self.params["W1"])]}
+
+
+def test_a_network_whose_layers_hold_its_parameters_is_given_them_there_too() -> None:
+    params = {"W1": np.ones((2, 3)), "b1": np.ones(3), "W2": np.ones((3, 5)), "b2": np.ones(5)}
+    held, copied = (
+        subject_of(spec_named("TwoLayerNet"), lambda *sizes, how=how: _Holds(how)).start(params, {})[0] for how in (lambda a: a, np.copy)
+    )
+    assert held.layers["Affine1"][0] is params["W1"] is held.params["W1"]
+    # a layer with a copy does not see an update of the parameters, which is a fault of the net, and shown as one
+    assert not copied.layers["Affine1"][0].any() and copied.params["W1"] is params["W1"]
+    with pytest.raises(SubjectError, match=r"params\['W1'\] cannot be set: _Holds.layers\['Affine1'\]\[0\] holds on to a view"):
+        subject_of(spec_named("TwoLayerNet"), lambda *sizes: _Holds(np.transpose)).start(params, {})
+
+
 def test_a_started_object_is_a_fresh_one() -> None:
     subject = subject_of(spec_named("Relu"))
     assert subject.start({}, {}) is not subject.start({}, {})

@@ -10,6 +10,7 @@ import numpy as np
 from oracle.core.case import Array, Arrays
 from oracle.core.observe import SubjectError
 from oracle.core.spec import LayerSpec, Signature
+from oracle.subjects.replacing import replace_array
 
 Config = Mapping[str, Any]
 
@@ -109,7 +110,8 @@ def _quiet(function: Callable[[Array], Any]) -> Callable[[Array], Any]:
 
 
 class NetworkSubject:
-    """A two-layer net: `params`, `predict`, `loss`, `accuracy`, and `gradient` returning a dict by parameter."""
+    """A two-layer net: built from its sizes, given its parameters wherever it keeps those that it has drawn; `params`, `predict`, `loss`,
+    `accuracy`, and `gradient` returning a dict by parameter."""
 
     def __init__(self, spec: Signature, cls: Callable[..., Any]) -> None:
         self._cls = cls
@@ -119,7 +121,11 @@ class NetworkSubject:
         (inputs, hidden), outputs = params["W1"].shape, params["W2"].shape[1]
         net = self._cls(inputs, hidden, outputs)
         for name, a in params.items():
-            net.params[name] = a
+            drawn, net.params[name] = net.params.get(name), a
+            # the layers of a textbook's net hold the arrays that it was built with
+            kept = None if drawn is None else replace_array(net, drawn, a)
+            if kept is not None:
+                raise SubjectError(f"params[{name!r}] cannot be set: {kept} holds on to a view of the array that the net was built with")
         return [net, None]
 
     def forward(self, state: Any, inputs: Arrays) -> tuple[Any, ...]:
