@@ -53,7 +53,7 @@ def axis(values: Iterable[float], *, log: bool = False, up: bool = False) -> Axi
     start, end = (BOTTOM, TOP) if up else (LEFT, RIGHT)
     found = [math.log10(v) if log else _near(v) for v in values if math.isfinite(v) and (not log or v > 0)]
     least, most = min(found, default=0.0), max(found, default=1.0)
-    if log:
+    if log and up:
         least, most = math.floor(least), math.ceil(most)
     if most - least <= max(1e-12 * max(abs(least), abs(most)), SLIGHTEST):
         least, most = (least, least + 1) if log else (least - max(abs(least) / 2, 0.5), most + max(abs(most) / 2, 0.5))
@@ -75,7 +75,7 @@ def _round_numbers(least: float, most: float) -> list[float]:
 def _powers(least: float, most: float) -> list[float]:
     """Powers of ten, those that Python's floats have."""
     step = max(1, math.ceil((most - least) / TICKS))
-    return [10.0**k for k in range(round(least), round(most) + 1, step) if -323 <= k <= 308]
+    return [10.0**k for k in range(math.ceil(least), math.floor(most) + 1, step) if -323 <= k <= 308]
 
 
 def tick_text(value: float) -> str:

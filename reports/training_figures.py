@@ -63,7 +63,7 @@ def _losses(training: Training, dtypes: Sequence[str]) -> list[Figure]:
         ("steps", lambda steps: f"{len(steps.actual):,}"),
         ("last loss of the net", lambda steps: loss_texts(steps, -1)[0]),
         ("last loss of its twin", lambda steps: loss_texts(steps, -1)[1]),
-        ("difference of the last losses", lambda steps: small(_off(steps.actual[-1], steps.expected[-1]))),
+        ("difference of the last losses", lambda steps: _difference(_off(steps.actual[-1], steps.expected[-1]))),
         ("largest difference of the losses", gap_text),
     ]
     return _of_steps(training, dtypes, tellers)
@@ -94,7 +94,12 @@ def gap_text(steps: Steps) -> str:
     gap = largest_gap(steps)
     if gap is None:
         return "-"
-    return f"{small(gap.size)} at step {gap.step:,}" if gap.size else "0"
+    return f"{_difference(gap.size)} at step {gap.step:,}" if gap.size else _difference(gap.size)
+
+
+def _difference(size: float) -> str:
+    """A difference of losses. These may be stored with fewer digits than they had: 0 is not yet equal to the bit."""
+    return small(size) if size else "0, as stored"
 
 
 def small(value: float) -> str:

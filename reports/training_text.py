@@ -15,6 +15,8 @@ SHOWN = 10
 """This many divergences are told; the page has the rest."""
 ROWS = 30
 """Rows of one dtype that are told."""
+FACTS = ("margin", "largest difference", "elements that differ")
+"""Facts of a divergence that are told; the message has those of the worst element."""
 COUNTS = ("judged", "failed", "inconclusive", "worst step")
 """Titles of columns of numbers."""
 BY_PARAMETER = "of "
@@ -70,8 +72,9 @@ def _print_figures(training: Training, out: Printer) -> None:
 def _print_divergence(view: DivergenceView, out: Printer) -> None:
     out.line((f"{view.quantity} {view.dtype}", "bold"), (f"  {view.headline}", STYLES["failed"]), (f"  {view.where}", "dim"))
     out.line((view.account, ""), indent=2)
-    if view.facts:
-        out.line(("; ".join(f"{name} {value}" for name, value in view.facts), "dim"), indent=2)
+    facts = [f"{name} {value}" for name, value in view.facts if name in FACTS]
+    if facts:
+        out.line(("; ".join(facts), "dim"), indent=2)
     if view.diagnosis:
         out.line(("Likely cause: " + view.diagnosis, ""), indent=2)
     if view.file:

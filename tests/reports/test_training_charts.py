@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reports.training_charts import BOTTOM, FURTHEST, LEFT, POINTS, RIGHT, TICKS, TOP, axis, dots, mean, path, spans, tick_text
+from reports.training_figures import figures
 from reports.training_plots import accuracy_charts, distance_charts, loss_charts, margin_plots
 from tests.results import trainings
 from tests.results.trainings import DTYPES, PARAMETERS, QUANTITIES, block, epoch, footer, header
@@ -104,6 +105,14 @@ def test_losses_that_part_are_drawn_apart_and_said() -> None:
     net, twin = (places(curve.path) for curve in chart.curves)
     assert net[:2] == twin[:2] and net[2][1] == TOP < twin[2][1]
     assert "Their largest difference is 3.5 at step 3." in chart.said and "mean" not in chart.label
+
+
+def test_losses_that_are_equal_are_so_as_far_as_they_are_stored() -> None:
+    steps = block("float64", 1, 2, actual=[2.0, 1.0], expected=[2.0, 1.0])
+    training = trainings.assembled(header(dtypes=("float64",)), [steps])
+    assert "They are the same at every step, as they are stored." in loss_charts(training, ["float64"])[0].said
+    told = {f.name: f.cells for f in figures(training, ["float64"])["Loss and accuracy"]}
+    assert told["difference of the last losses"] == told["largest difference of the losses"] == ["0, as stored"]
 
 
 def test_losses_that_are_no_numbers_are_counted() -> None:
