@@ -82,6 +82,17 @@ def test_update_with_other_gradients_and_their_faults() -> None:
         subject.update({"W1": np.zeros(7), "b1": np.ones(3)}, 0.5)
 
 
+def test_a_gradient_that_failed_leaves_none_to_update_with() -> None:
+    net = net_with()
+    subject = NetSubject(net)
+    subject.gradient(X, T)
+    net.loss = lambda x, t: [][0]
+    with pytest.raises(NetError, match="gradient raised IndexError"):
+        subject.gradient(X, T)
+    with pytest.raises(NetError, match="call gradient first"):
+        subject.update(None, 0.5)
+
+
 def test_update_does_not_reach_copies() -> None:
     """A net that copied its parameters keeps the old ones: the fault is to be seen, not made good."""
     net = BookNet()
@@ -212,6 +223,8 @@ def test_what_loss_must_not_change() -> None:
     assert [b.message for b in subject.breaches] == ["loss changed params['b1']", "loss wrote into x"]
     subject.losses("W1", [0], [0.1], X, T)
     assert [b.message for b in subject.breaches] == ["loss changed params['b1']", "loss wrote into x"]
+    blamed = [b.message for b in subject.step(X, T, 0.1).breaches]
+    assert blamed == [f"{method} {what}" for method in ("gradient", "loss") for what in ("changed params['b1']", "wrote into x")]
 
 
 def test_the_loss_of_a_step_gets_the_very_arrays_of_its_gradient_unless_they_were_changed() -> None:
@@ -227,3 +240,28 @@ def test_the_loss_of_a_step_gets_the_very_arrays_of_its_gradient_unless_they_wer
     seen.clear()
     NetSubject(net_with(loss=loss, gradient=writes("x"))).step(X, T, 0.1)
     assert seen[0] is not seen[1] and (seen[1] == X).all()
+
+
+def test_bits_are_compared_not_values() -> None:
+    def loss(net: Any, x: Any, t: Any) -> Any:
+        x[1] *= -1.0
+        return 0.0
+
+    x = np.zeros((2, 4))
+    x[0] = np.nan
+    kept, changed = NetSubject(net_with(loss=lambda net, x, t: 0.0)), NetSubject(net_with(loss=loss))
+    kept.loss(x, T)
+    changed.loss(x, T)
+    assert kept.breaches == () and [b.message for b in changed.breaches] == ["loss wrote into x"]
+
+
+def test_breaches_are_those_of_the_last_accuracy() -> None:
+    def accuracy(net: Any, x: Any, t: Any) -> float:
+        x[x > 9] = 0
+        return 1.0
+
+    subject = NetSubject(net_with(accuracy=accuracy))
+    subject.accuracy(X + 10, T)
+    assert [b.message for b in subject.breaches] == ["accuracy wrote into x"]
+    subject.accuracy(X, T)
+    assert subject.breaches == ()

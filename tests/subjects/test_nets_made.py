@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import types
 from pathlib import Path
 from typing import Any
 
@@ -71,11 +72,13 @@ class Slotted:
 def test_whoever_holds_a_parameter_holds_the_cast_one() -> None:
     net: Any = BookNet()
     W = net.params["W1"]
-    net.module = np
+    net.module = types.ModuleType("shared")
+    net.module.W = W
     net.kept = {"deep": [Slotted(W)], "self": net}
     net.apart = W.copy()
     made(net, (), "float32")
     assert net.kept["deep"][0].W is net.params["W1"] and net.apart.dtype == "float64"
+    assert net.module.W is W  # what is not the net's own is left alone
 
 
 @pytest.mark.parametrize(
@@ -108,7 +111,8 @@ def test_the_only_net_is_found() -> None:
     Net, Layer = own("Net"), own("Layer", object)
     assert net_in(loaded(Layer=Layer, Net=Net), None) is Net
     net = BookNet()
-    assert net_in(loaded(net=net, _hidden=BookNet(), other=3), None) is net
+    module = types.SimpleNamespace(gradient=max, loss=max)
+    assert net_in(loaded(net=net, _hidden=BookNet(), module=module), None) is net
 
 
 @pytest.mark.parametrize(
