@@ -275,7 +275,7 @@ def main(steps: int, block: int, warm_up: int, batch: int, dtypes: tuple[str, ..
             for row in runner.rows(block):
                 table.add_row(*row)
             table.add_section()
-    console = Console(width=max(Console().width, 100))
+    console = Console(width=max(Console().width, 105))
     console.print(table)
     click.echo("NumPy / twin: the time of NumPy's block over the twin's, over all blocks median and quartiles; below 1 NumPy is faster")
     click.echo("fastest: the same of the fastest block of both, the one least disturbed; apart: the parameters, at the end")
