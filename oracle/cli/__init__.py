@@ -9,6 +9,7 @@ import click
 
 from oracle.cli.check import check
 from oracle.cli.diff import diff
+from oracle.cli.gradcheck import gradcheck
 from oracle.cli.keep import keep
 from oracle.cli.merge import merge
 from oracle.cli.outputs import Outputs, conclude, output_options
@@ -31,6 +32,7 @@ def main() -> None:
     gradconform run                    judge all reference layers, write reports/_build/index.html
     gradconform run Relu Affine        only these
     gradconform check layers.py        judge layers of your own: a file, a notebook or a module
+    gradconform gradcheck              check a net's gradients three ways: backprop, torch.autograd, differences
     gradconform train                  train a net beside its torch twin, every step judged
     gradconform run --gate             hold a project to what its pyproject.toml names, known divergences listed
     gradconform diff BEFORE AFTER      what changed between two runs, and why
@@ -99,3 +101,4 @@ main.add_command(merge)
 main.add_command(replay)
 main.add_command(record)
 main.add_command(train)
+main.add_command(gradcheck)

@@ -15,7 +15,7 @@ import numpy as np
 
 from oracle.core.ball import PRECISIONS, Array, Ball
 from oracle.core.case import Arrays, Case
-from oracle.core.compare import compare
+from oracle.core.compare import FACTOR, compare
 from oracle.core.differences import Difference
 from oracle.core.evaluation import Breach, Evaluation
 from oracle.core.spec import LayerSpec
@@ -28,6 +28,7 @@ from oracle.subjects.nets import Gradients
 
 SAMPLES = 64
 """Elements of each parameter that differences are taken of, where not all are asked for."""
+TINY_STEP = 2.0**-30
 CLOSER = 4
 """What differs is confirmed with a step smaller by this: where several kinks were crossed, their jumps can hide one another."""
 
@@ -51,12 +52,16 @@ class Batch(NamedTuple):
 
 
 class Question(NamedTuple):
-    """What is asked of a net: on which batch, with which one before it, and how many elements of each parameter are tried (None: all)."""
+    """What is asked of a net: on which batch, with which one before it, and how many elements of each parameter are tried (None: all).
+
+    scores: the torch expression of the net's scores, where it is known.
+    """
 
     batch: Batch
     before: Batch
     samples: int | None = SAMPLES
     seed: int = 0
+    scores: str = ""
 
 
 class Part(NamedTuple):
@@ -90,7 +95,7 @@ def gradcheck(
     breaches += grads.breaches
     case = case_of(spec, *given[1], params)
     expected, balls = answer(spec, case), spec.bounds(PRECISIONS[dtype], case)
-    evidence = Evidence(spec, case, case_of(spec, *given[0], params))
+    evidence = Evidence(spec, case, case_of(spec, *given[0], params), question.scores)
     how = _how(net, wide, spec, case, *given, balls)
     each = [sides(n, dtype, grads.grads[n], e, balls[f"backward.d{n}"]) for n, e in zip(spec.wrt, expected.grads, strict=True)]
     rows, interrupted = _rows(each, params, how, question, evidence, advance)
@@ -100,18 +105,31 @@ def gradcheck(
 
 
 def _how(net: Net, wide: Net | None, spec: LayerSpec, case: Case, before: Batch, batch: Batch, balls: dict[str, Ball]) -> Differing:
-    """How differences are taken: of the net in float64 where there is one."""
-    dtype = case.dtype
+    """How differences are taken: of the net in float64 where there is one that computes in float64."""
+    rounding = _radius(balls)
     if wide is not None:
-        dtype = "float64"
+        before, wider = (b._replace(x=b.x.astype("float64")) for b in (before, batch))
         for used in (wide.gradient, wide.loss):
-            used(before.x.astype(dtype), before.t)
-        wider = case_of(spec, batch.x, batch.t, wide.params())
-        balls = spec.bounds(PRECISIONS[dtype], wider)
-        batch = batch._replace(x=batch.x.astype(dtype))
-    rounding = float(balls["forward.loss"].radius)
-    rounding = rounding if not math.isnan(rounding) else math.inf
-    return Differing(wide or net, batch.x, batch.t, dtype, step_for(rounding, dtype), rounding)
+            used(*before)
+        other = case_of(spec, *wider, wide.params())
+        error, expected = _radius(spec.bounds(PRECISIONS["float64"], other)), answer(spec, other)
+        off = abs(float(wide.loss(*wider)) - float(expected.outputs[0]))
+        narrow = FACTOR * error < off <= FACTOR * rounding and _stands_still(wide, expected, spec.wrt, wider)
+        if not narrow:
+            return Differing(wide, *wider, "float64", step_for(error, "float64"), error)
+    return Differing(net, *batch, case.dtype, step_for(rounding, case.dtype), rounding)
+
+
+def _stands_still(net: Net, expected: Evaluation, names: Sequence[str], batch: Batch) -> bool:
+    """Whether the loss does not move with any parameter by a step that is lost in a narrow dtype, and only there."""
+    losses = [net.losses(n, [int(np.abs(g).argmax())], [0.0, TINY_STEP], *batch) for n, g in zip(names, expected.grads, strict=True)]
+    return all(found[0, 0] == found[0, 1] for found in losses)
+
+
+def _radius(balls: dict[str, Ball]) -> float:
+    """How far the loss may be off."""
+    radius = float(balls["forward.loss"].radius)
+    return math.inf if math.isnan(radius) else radius
 
 
 def _rows(
@@ -131,7 +149,7 @@ def _rows(
                 measured(how._replace(step=how.step / CLOSER), two.name, values, off, closer, lambda _: None)
         except KeyboardInterrupt:
             interrupted = True
-        kept = silenced(held(two, tried(found), share), held(two, tried(closer), math.inf), share)
+        kept = silenced(two, held(two, tried(found), share), held(two, tried(closer), math.inf), share)
         rows.append(_row(two, kept, evidence))
     return tuple(rows), interrupted
 
@@ -146,7 +164,7 @@ def _loss(dtype: str, actual: Array, expected: Evaluation, ball: Ball, evidence:
     """The loss itself against torch's."""
     with np.errstate(all="ignore"):
         found = compare("loss", np.asarray(actual), expected.outputs[0], ball)
-    allowed = 4 * float(ball.radius)
+    allowed = FACTOR * float(ball.radius)
     return LossRow(
         dtype=dtype,
         actual=float(actual),

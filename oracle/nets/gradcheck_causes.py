@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -23,15 +24,28 @@ if TYPE_CHECKING:
 
 _NEAR = 1e-4
 """A ratio nearer than this to a named one is that one."""
+ADDED = (1e-7, 1e-8, 1e-6, 1e-9, 1e-10, 1e-5, 1e-12, 1e-15)
+"""What people add to a probability so that its logarithm is finite."""
 _TINY = 1e-300
 
 
 class Evidence:
-    """The case that is judged, and the one that the net was given before; torch's answer to that one is asked for when it is needed."""
+    """The case that is judged, and the one that the net was given before; torch's answer to that one is asked for when it is needed.
 
-    def __init__(self, spec: LayerSpec, case: Case, before: Case) -> None:
-        self.spec, self.case, self.before = spec, case, before
+    scores: the torch expression of the net's scores; empty where only the loss is known.
+    """
+
+    def __init__(self, spec: LayerSpec, case: Case, before: Case, scores: str = "") -> None:
+        self.spec, self.case, self.before, self.scores = spec, case, before, scores
         self.rows = len(case.inputs["x"])
+
+    def loss_with(self, inside: float) -> float:
+        """The loss with `inside` added to each probability before its logarithm is taken; NaN where the scores are not known."""
+        if not self.scores:
+            return math.nan
+        logs = f"(torch.softmax({self.scores}, 1) + {inside!r}).log()"
+        texts = {"index": f"-{logs}.gather(1, t.long()[:, None]).mean()", "one-hot": f"-(t.to(x.dtype) * {logs}).sum(1).mean()"}
+        return float(answer(replace(self.spec, torch=texts, wrt=(), function=None), self.case).outputs[0])
 
     @cached_property
     def earlier(self) -> Evaluation:
@@ -50,11 +64,11 @@ def told(two: Sides, found: Held, alone: Alone, by_differences: bool, evidence: 
         return ("" if by_differences else _silent(found)), ""
     with np.errstate(all="ignore"):
         if alone == "backprop":
-            return _backprop(two, by_differences), next(_backprop_causes(two, evidence), "")
+            return _backprop(two, found, by_differences), next(_backprop_causes(two, evidence), "")
         if alone == "numerical":
             return _numerical(found), next(_numerical_causes(two, found, evidence), "")
     if alone == "autograd":
-        return "autograd stands alone: backprop and differences of the net's own loss agree.", (
+        return f"autograd stands alone: backprop and differences of the net's own loss {_agree(found.ratio_backprop)}.", (
             "Torch's side computes another net: name the activation with --activation, or its loss with --torch."
         )
     return "No two of the three agree.", next(_backprop_causes(two, evidence), "")
@@ -70,12 +84,19 @@ def _silent(found: Held) -> str:
     return f"Differences can tell nothing here: the loss is not known well enough in any of {found.tried.at.size} elements{at_kinks}."
 
 
-def _backprop(two: Sides, by_differences: bool) -> str:
+def _agree(ratios: Array) -> str:
+    """How well two of the three agree: within what is allowed, or at least far better than with the third."""
+    worst = float(np.nanmax(ratios))
+    return "agree" if worst <= 1 else f"are far closer to each other, if {_times(worst)} what is allowed apart"
+
+
+def _backprop(two: Sides, found: Held, by_differences: bool) -> str:
     off = np.abs(two.backprop.astype(float) - two.autograd.astype(float))
     worst = f"off by up to {_brief(float(np.nan_to_num(off, nan=math.inf).max()))}, {_times(two.compared.margin)} what is allowed"
     if by_differences:
-        return f"backprop stands alone: torch.autograd and differences of the net's own loss agree, backprop is {worst}."
-    why = "they lie at a kink of the loss, or the error is below what differences can see"
+        agree = _agree(found.ratio_autograd)
+        return f"backprop stands alone: torch.autograd and differences of the net's own loss {agree}; backprop is {worst}."
+    why = "they lie at a kink of the loss, or it is known too little there"
     return f"backprop is not torch.autograd's, {worst}. Differences cannot tell in those elements ({why}), so torch decides."
 
 
@@ -151,4 +172,9 @@ def loss_cause(actual: float, expected: float, allowed: float, evidence: Evidenc
     ratio = actual / expected if expected else math.inf
     if math.isfinite(ratio) and (text := _ratio_text(ratio, evidence.rows)) and not text.endswith(" times"):
         return f"The loss is {text} torch's."
+    for inside in ADDED:
+        if abs(evidence.loss_with(inside) - actual) <= allowed:
+            return (
+                f"It adds {inside:g} to each probability before it takes the logarithm, so its gradient is not quite what backprop gives."
+            )
     return ""

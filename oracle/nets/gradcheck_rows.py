@@ -20,6 +20,8 @@ from oracle.results.gradcheck import Alone, Element, GradRow, State
 LOOSEST = 1 / 16
 """Where difference and gradient together are known no better than to this share of the gradient's scale, one of half or of twice its size
 would not be seen."""
+CLEARLY = 100
+"""Where no two agree, two that are closer to each other by this factor than either is to the third leave that one alone."""
 RESOLVED = {"float64": 1e-4, "float32": LOOSEST, "float16": LOOSEST}
 """By the dtype of the loss: a difference that is not known to this share of the gradient's scale says nothing. In a narrow dtype there is
 little to be had."""
@@ -93,17 +95,31 @@ def _ratios(found: Held, a: Array, b: Array) -> Held:
     return found._replace(ratio_backprop=ratios[0], ratio_autograd=ratios[1])
 
 
-def silenced(found: Held, again: Held, share: float) -> Held:
-    """`found` without what a smaller step does not confirm: what the larger crossed was a kink, or nothing can be told."""
-    states, backprop, autograd = found.states.copy(), found.ratio_backprop.copy(), found.ratio_autograd.copy()
+def silenced(two: Sides, found: Held, again: Held, share: float) -> Held:
+    """`found` without what a smaller step does not confirm: what the larger crossed was a kink, or nothing can be told.
+
+    What is off is confirmed where it is off for the smaller step as well, or where that gives about the same: it is known less well.
+    """
+    states, ratios = found.states.copy(), [found.ratio_backprop.copy(), found.ratio_autograd.copy()]
+    place = {index: i for i, index in enumerate(again.tried.at.tolist())}
     still = set(again.off.tolist())
-    agreeing = again.tried.error + again.radius <= share * found.scale
-    kinks = set(again.tried.at[agreeing].tolist()) - still
     for i, index in enumerate(found.tried.at.tolist()):
-        if (backprop[i] > 1 or autograd[i] > 1) and index not in still:
-            states[i] = "kink" if index in kinks else "unresolved"
-            backprop[i] = autograd[i] = np.nan
-    return found._replace(states=states, ratio_backprop=backprop, ratio_autograd=autograd)
+        off = [side for side, ratio in zip((two.backprop, two.autograd), ratios, strict=True) if ratio[i] > 1]
+        if off and index not in still and not all(_persists(side, found, again, i, place) for side in off):
+            known = index in place and again.tried.error[place[index]] + again.radius[place[index]] <= share * found.scale
+            states[i] = "kink" if known else "unresolved"
+            for ratio in ratios:
+                ratio[i] = np.nan
+    return found._replace(states=states, ratio_backprop=ratios[0], ratio_autograd=ratios[1])
+
+
+def _persists(side: Array, found: Held, again: Held, i: int, place: dict[int, int]) -> bool:
+    """Whether the smaller step finds the same distance from `side` as the larger, up to a quarter of it."""
+    index = int(found.tried.at[i])
+    if index not in place:
+        return False
+    value = found.tried.value[i]
+    return bool(abs(value - again.tried.value[place[index]]) <= abs(value - float(side.flat[index])) / 4)
 
 
 def who(two: Sides, found: Held) -> tuple[Alone, bool]:
@@ -116,8 +132,22 @@ def who(two: Sides, found: Held) -> tuple[Alone, bool]:
         told = bool((found.states[beyond] == "resolved").any() and (with_backprop | with_autograd).any())
         if not told or not with_autograd.any():
             return "backprop", told
-        return ("all", True) if with_backprop.any() else ("autograd", True)
+        return (_furthest(two, found, beyond) if with_backprop.any() else "autograd"), True
     return ("numerical", True) if found.off.size else ("nobody", bool((found.states == "resolved").any()))
+
+
+def _furthest(two: Sides, found: Held, which: Array) -> Alone:
+    """Who is far from the other two where no two agree: a loss that is slightly off leaves a wrong backward as wrong as it is."""
+    which = which & (found.states == "resolved")
+    at, d = found.tried.at[which], found.tried.value[which]
+    a, b = (side.reshape(-1)[at].astype(float) for side in (two.autograd, two.backprop))
+    pairs: dict[Alone, float] = {"backprop": _most(a - d), "autograd": _most(b - d), "numerical": _most(b - a)}
+    near, next_ = sorted(pairs.values())[:2]
+    return min(pairs, key=pairs.__getitem__) if near * CLEARLY <= next_ else "all"
+
+
+def _most(off: Array) -> float:
+    return float(np.nan_to_num(np.abs(off), nan=math.inf).max())
 
 
 def _at(two: Sides, found: Held) -> Array:

@@ -10,7 +10,7 @@ import pytest
 from oracle.core.differences import difference, points
 from oracle.nets.gradcheck import Batch, Part, Question, gradcheck
 from oracle.nets.gradcheck_differences import chosen, step_for
-from oracle.nets.twin import twin_of
+from oracle.nets.twin import scores_of, twin_of
 from oracle.results.gradcheck import GradRow
 from oracle.subjects.nets import NetSubject, made
 from reference import TwoLayerNet
@@ -40,7 +40,8 @@ def checked(
     torch = getattr(thing, "torch", None)
     batch, before = batches(seed, regression=torch is not None)
     other = widened(thing, seed, net) if wide and dtype != "float64" else None
-    return gradcheck(net, twin_of(net.params(), torch, activation), Question(batch, before, samples, seed), other)
+    described = (net.params(), torch, activation)
+    return gradcheck(net, twin_of(*described), Question(batch, before, samples, seed, scores_of(*described)), other)
 
 
 def alone(part: Part) -> set[str]:
@@ -65,6 +66,12 @@ def test_differences_tell_nearly_everything_of_a_net_in_float64(dtype: str) -> N
     part = checked(nets.Net, 3, dtype)
     assert all(row.status == "passed" and row.n_resolved >= 0.8 * row.n_tried for row in part.rows)
     assert all(row.sees is not None and row.sees < (1e-6 if dtype == "float64" else 1e-2) for row in part.rows)
+
+
+def test_a_net_that_computes_in_float32_whatever_it_is_given_is_right_in_float32_alone() -> None:
+    narrow = checked(nets.Narrow, 0, "float32")
+    assert sound(narrow) and narrow.step.of == "float32"
+    assert not sound(checked(nets.Narrow, 0, "float64"))
 
 
 BACKPROP = [nets.Unaveraged, nets.WrongOrder, nets.StaleBatch, nets.Accumulating]
@@ -146,6 +153,25 @@ def test_torch_stands_alone_where_its_side_is_another_net() -> None:
     part = checked(nets.Sigmoid, activation="tanh")
     assert "autograd" in alone(part) and "backprop" not in alone(part) and part.loss.status == "failed"
     assert any("--activation" in row.diagnosis for row in part.rows)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_loss_with_something_added_inside_the_logarithm_is_explained(dtype: str) -> None:
+    assert checked(nets.EpsInLog, dtype=dtype).loss.diagnosis.startswith("It adds 1e-07 to each probability")
+
+
+class Slightly(nets.EpsInLog, nets.Sign):
+    """A loss that is slightly off, and a backward that is wrong."""
+
+    def __init__(self, seed: int, dtype: Any = np.float64) -> None:
+        super().__init__(seed, dtype)
+        self.params = {name: a / 2 for name, a in self.params.items()}
+
+
+def test_a_wrong_backward_stands_alone_also_beside_a_loss_that_is_slightly_off() -> None:
+    found = {row.parameter: row for row in checked(Slightly).rows}
+    assert found["b1"].alone == "backprop" and "far closer to each other" in found["b1"].message and found["b1"].diagnosis
+    assert found["W2"].alone == "numerical" and found["W2"].n_kinks == 0
 
 
 class Both(nets.TwiceTheLoss, nets.Sign):
