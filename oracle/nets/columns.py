@@ -26,7 +26,8 @@ class Columns:
     def add(self, values: Sequence[float], distances: Mapping[str, float], margins: Mapping[str, float]) -> None:
         """One step more: loss of both sides, distance, that of the shadow, what was injected; by name, distances and margins."""
         for name, value in zip(_NAMES, values, strict=True):
-            self._columns[name].append(_short(value))
+            # two losses may differ in their last digits only
+            self._columns[name].append(value if name in ("actual", "expected") else _short(value))
         for name, column in self._distances.items():
             column.append(_short(distances[name]))
         for name, measured in self._margins.items():
