@@ -92,8 +92,7 @@ def spans(n: int, *, log: bool = False) -> list[tuple[int, int]]:
         ends = {min(n, math.ceil((n + 1) ** (k / POINTS)) - 1) for k in range(POINTS + 1)}
     else:
         ends = {k * n // POINTS for k in range(POINTS + 1)}
-    edges = sorted(ends | {0, n})
-    return list(pairwise(edges))
+    return list(pairwise(sorted(ends)))
 
 
 def mean(column: Sequence[float]) -> float | None:

@@ -6,7 +6,7 @@ import math
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from reports.training_charts import BOTTOM, FURTHEST, LEFT, POINTS, RIGHT, TICKS, TOP, axis, dots, mean, path, spans, tick_text
@@ -59,6 +59,10 @@ def test_a_point_without_a_place_is_a_gap_and_a_lone_point_is_seen() -> None:
 
 @settings(max_examples=200)
 @given(values=st.lists(ODD, max_size=8), log=st.booleans(), up=st.booleans())
+@example(values=[0.0, 5e-324], log=False, up=False)
+@example(values=[-1.8e308, 1.8e308], log=False, up=True)
+@example(values=[5e-324, 1.8e308], log=True, up=True)
+@example(values=[1e16, 1e16 + 2], log=False, up=False)
 def test_any_numbers_have_an_axis_with_few_ticks_in_order(values: list[float], log: bool, up: bool) -> None:
     found = axis(values, log=log, up=up)
     low, high = sorted((found.start, found.end))
@@ -89,7 +93,7 @@ def test_the_losses_are_means_of_stretches_and_both_are_drawn_over_the_same_axes
     training = trainings.conforming(10_000)
     first, second = loss_charts(training, DTYPES)
     assert (first.dtype, second.dtype) == DTYPES and first.up == second.up and first.across == second.across
-    assert [curve.kind for curve in first.curves] == ["actual", "expected"]
+    assert [(curve.kind, curve.name) for curve in first.curves] == [("actual", "loss of the net"), ("expected", "loss of the twin")]
     net, twin = (places(curve.path) for curve in first.curves)
     assert len(net) == len(twin) == POINTS and net == twin, "to a tenth of a pixel"
     assert net[0][1] < net[1][1] < net[5][1], "the loss falls, and so does the curve"
