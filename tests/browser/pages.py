@@ -12,11 +12,12 @@ from oracle.results import Run
 from oracle.results.diff import diff
 from oracle.results.legs import legs_of
 from reports.diff_html import write_diff_html
+from reports.gradcheck_html import write_gradcheck
 from reports.html import write_html
 from reports.legs_html import write_legs
 from reports.training_html import write_training
 from tests.reports import conftest as synthetic
-from tests.reports import diff_runs, full_runs, legs_runs, subject_runs
+from tests.reports import diff_runs, full_runs, gradchecks, legs_runs, subject_runs
 from tests.results import trainings
 
 
@@ -49,6 +50,9 @@ PAGES: dict[str, Callable[[Path], Path]] = {
     "legs": lambda folder: write_legs(legs_runs.mixed(synthetic), folder / "legs.html"),
     "legs that agree": lambda folder: write_legs(legs_runs.agreeing(synthetic), folder / "agreeing-legs.html"),
     "hostile legs": hostile_legs,
+    "gradient check": lambda folder: write_gradcheck(gradchecks.check(), folder / "gradcheck.html"),
+    "gradient check that diverges": lambda folder: write_gradcheck(gradchecks.mixed(), folder / "diverging-gradcheck.html"),
+    "hostile gradient check": lambda folder: write_gradcheck(gradchecks.poisoned(gradchecks.mixed()), folder / "hostile-gradcheck.html"),
     "training": lambda folder: write_training(trainings.conforming(10_000), folder / "training.html"),
     "training that diverges": lambda folder: write_training(trainings.diverging(), folder / "diverging-training.html"),
     "hostile training": lambda folder: write_training(trainings.poisoned(trainings.blind()), folder / "hostile-training.html"),
