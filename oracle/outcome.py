@@ -67,7 +67,8 @@ class Outcome:
         from reports import reporter
 
         text = io.StringIO()
-        reporter("check")(self.run, Console(file=text, width=100, highlight=False))
+        # in a notebook rich would show the lines there, and write none of them
+        reporter("check")(self.run, Console(file=text, width=100, highlight=False, force_jupyter=False))
         return text.getvalue().rstrip()
 
     def _repr_html_(self) -> str:

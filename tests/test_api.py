@@ -106,6 +106,13 @@ def test_the_same_seed_gives_the_same_outcome(doubled: Outcome) -> None:
     assert other.run.depths != doubled.run.depths and rows(other) == rows(doubled)
 
 
+def test_the_text_of_an_outcome_is_there_in_a_notebook_too(doubled: Outcome, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = str(doubled)
+    # what rich asks of whether it runs in a kernel
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    assert str(doubled) == told and "backward.dx" in told
+
+
 @pytest.mark.parametrize("like", [None, "Relu", "ReLU", "rectified_linear_unit", "RELU_layer"])
 def test_like_is_a_name_or_another_name_of_it(like: str | None) -> None:
     assert binding(Relu, like)[0].name == "Relu"

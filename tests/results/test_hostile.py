@@ -49,7 +49,7 @@ def test_the_file_itself_is_sound(folder: Path) -> None:
     assert run is not None and run.n_damaged == 0
     kinds = {json.loads(line)["kind"] for line in lines()}
     assert kinds == {"header", "result", "depth", "seen", "worst", "sample", "planted", "health", "counterexample", "note", "footer"}
-    assert all(name.startswith(("diff", "legs")) for name in OTHER), "a new reporter is to be tried as well"
+    assert all(name.startswith(("diff", "legs", "training", "gradcheck")) for name in OTHER), "a new reporter is to be tried as well"
 
 
 def paths(value: Any, here: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:

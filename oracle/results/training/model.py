@@ -5,7 +5,8 @@ Schema history
 1   First version: training, steps, row, divergence, epoch, timing, checkpoint, planted, footer.
 
 Rows, timings and epochs are written again as they grow: a later line with the same key replaces an earlier one. Steps are written in
-blocks; a block that begins again where another has been (a training that was resumed) replaces what it covers.
+blocks, each of which follows on the one before; one that does not is left out, with all that follow it. A training that is resumed takes
+what lies behind its checkpoint out of the file.
 """
 
 from __future__ import annotations
