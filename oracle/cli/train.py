@@ -17,13 +17,15 @@ if TYPE_CHECKING:
     from oracle.results.training import TrainingSettings
 
 TRAINING, TRAINING_PAGE = "training.jsonl", "training.html"
+FASTEST = 1e30
+"""The largest learning rate: it has to be a number in float32."""
 
 
 @click.command(epilog=EXIT_CODES)
 @net_options(time_limit=3600.0)
 @click.option("--steps", type=click.IntRange(1, 10_000_000), default=10_000, show_default=True, help="Updates of each side.")
 @click.option("--batch", type=click.IntRange(1, 100_000), default=100, show_default=True, help="Rows of a batch, drawn with replacement.")
-@click.option("--lr", type=click.FloatRange(0, min_open=True), default=0.1, show_default=True, help="Learning rate of SGD.")
+@click.option("--lr", type=click.FloatRange(0, FASTEST, min_open=True), default=0.1, show_default=True, help="Learning rate of SGD.")
 @click.option(
     "--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Of our net's first parameters, and the batches."
 )
@@ -64,6 +66,8 @@ def train(
     gradconform train --resume                     go on after Ctrl-C
     """
     need_torch()
+    if lr != lr:
+        raise usage("--lr: nan is no learning rate. Give a number above 0, such as 0.1.")
     from oracle.results.training import TrainingSettings
 
     data = data_of(choice.data, seed)
@@ -86,14 +90,16 @@ def _plan(choice: NetChoice, data: Any, settings: TrainingSettings, label: str) 
     from oracle.nets.plan import TrainingPlan, shapes
     from oracle.nets.twin import TwinError, scores_of, twin_of, wrong_order_of
     from oracle.search.environment import environment
+    from oracle.subjects.nets import NetError
 
     inputs = data.x_train.shape[1]
-    # made once to see what it has, and that it can be had in every dtype
-    for dtype in reversed(settings.dtypes):
-        with net_of(choice, dtype, inputs, settings.seed) as net:
-            params = net.params()
-    described = (params, choice.torch, choice.activation)
     try:
+        # made once to see what it has, and that it can be had in every dtype
+        for dtype in reversed(settings.dtypes):
+            with net_of(choice, dtype, inputs, settings.seed) as net:
+                params = net.params()
+        described = (params, choice.torch, choice.activation)
+        _fitting(twin_of(*described), data, params)
         return TrainingPlan(
             name=name_of(choice),
             net_of=lambda dtype: net_of(choice, dtype, inputs, settings.seed),
@@ -109,8 +115,21 @@ def _plan(choice: NetChoice, data: Any, settings: TrainingSettings, label: str) 
             source=source_of(choice),
             label=label,
         )
-    except TwinError as error:
+    except (NetError, TwinError) as error:
         raise usage(str(error)) from error
+
+
+def _fitting(spec: Any, data: Any, params: Any) -> None:
+    """Whether the twin computes on the data at all; asked of the row with the largest label. Raises UsageError."""
+    from oracle.nets.twin import TwinError, answer, case_of
+
+    row = [int(data.t_train.argmax())]
+    x, t = data.x_train[row], data.t_train[row]
+    try:
+        answer(spec, case_of(spec, x, t, params))
+    except TwinError as error:
+        told = f"It was asked for an input of {x.shape[1]:,} numbers with the label {int(t[0])}, from {data.text}."
+        raise usage(f"{error}\n{told} Build a net that fits with --args, give its loss with --torch, or choose other --data.") from error
 
 
 def _train(plan: TrainingPlan, resume: bool, out: Path) -> NoReturn:
@@ -124,16 +143,18 @@ def _train(plan: TrainingPlan, resume: bool, out: Path) -> NoReturn:
     trouble = ""
     with alone(out):
         found = resumption(path, plan) if resume else Resumption((), {})
-        with (
-            progress_bar(plan.settings.dtypes, plan.settings.steps, "steps") as advance,
-            TrainingWriter(path, plan.header(), found.kept) as writer,
-        ):
-            for dtype, resumed in found.resumed.items():
-                advance(dtype, resumed.state.step)
-            try:
+        if resume and not found.resumed:
+            click.echo(f"There is no whole checkpoint in {out}: the training begins again.", err=True)
+        try:
+            with (
+                progress_bar(plan.settings.dtypes, plan.settings.steps, "steps") as advance,
+                TrainingWriter(path, plan.header(), found.kept) as writer,
+            ):
+                for dtype, resumed in found.resumed.items():
+                    advance(dtype, resumed.state.step)
                 trained(plan, writer, found.resumed, advance)
-            except WritingStopped as stopped:
-                trouble = str(stopped)
+        except WritingStopped as stopped:
+            trouble = str(stopped)
         _conclude(read_training(path), path, out / TRAINING_PAGE, trouble, ResultsError)
 
 

@@ -53,7 +53,11 @@ def _questions(quantity: str, moment: Moment) -> Iterator[tuple[str, Batch, Arra
     now = moment.after if quantity == LOSS else moment.before
     if quantity == LOSS:
         yield f"{what} is that before the update.", moment.batch, moment.before
-    yield f"{what} is at the parameters that the net began with: an update does not reach its layers.", moment.batch, moment.start
+    if moment.earlier is not None and all(np.array_equal(a, moment.start[name]) for name, a in moment.earlier[1].items()):
+        told = "those that the net began with: it does not reach the layers, or too late"
+        yield f"{what} is at the parameters before the last update, {told}.", moment.batch, moment.start
+    else:
+        yield f"{what} is at the parameters that the net began with: an update does not reach its layers.", moment.batch, moment.start
     if moment.earlier is None:
         return
     batch, params = moment.earlier

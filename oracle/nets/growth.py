@@ -23,7 +23,8 @@ off by far less. So the trajectory of a net whose steps conform has room, and ho
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -38,13 +39,15 @@ DRIFT = 0
 def most(
     params: Mapping[str, Array], grads: Mapping[str, Array], allowed: Mapping[str, Array], margins: Mapping[str, float], lr: float
 ) -> Arrays:
-    """By how much the parameters after a step can have differed. params: those after it. allowed: of the gradients; where nothing is
-    determined, 0, for nothing can be said. margins: the worst of each gradient so far."""
+    """By how much the parameters after a step can have differed. params: those after it. allowed: of the gradients. margins: the worst of
+    each gradient so far. 0 where nothing is determined, or the net has gone to infinity: nothing can be said there, and shadows go on."""
     found = {}
     for name, p in params.items():
         u = PRECISIONS[p.dtype.name].u
         a = np.where(np.isfinite(allowed[name]), allowed[name], 0.0)
-        found[name] = min(margins[name], 1.0) * lr * a + 2 * u * (2 * np.abs(lr * grads[name]) + np.abs(p))
+        g = grads[name] if grads[name].shape == p.shape else np.zeros_like(p)
+        pushed = min(margins[name], 1.0) * lr * a + 2 * u * (2 * np.abs(lr * g) + np.abs(p))
+        found[name] = np.where(np.isfinite(pushed), pushed, 0.0)
     return found
 
 
@@ -80,18 +83,42 @@ def _signs(like: Mapping[str, Array], seed: tuple[int, ...]) -> Arrays:
 
 
 def distance(a: Mapping[str, Array], b: Mapping[str, Array]) -> tuple[float, dict[str, float]]:
-    """The 2-norm of a - b over that of b, all together and by name; 0 / 0 is 0."""
+    """The 2-norm of a - b over that of b, all together and by name; 0 / 0 is 0.
+
+    The same infinity on both sides, or NaN on both, is no distance; on one side alone it is an infinite one.
+    """
     with np.errstate(all="ignore"):
-        apart = {name: norm(a[name].astype(np.float64) - b[name]) for name in b}
+        apart = {name: _apart(a[name], b[name]) for name in b}
         whole = {name: norm(b[name]) for name in b}
-        total = _ratio(float(np.sqrt(sum(v * v for v in apart.values()))), float(np.sqrt(sum(v * v for v in whole.values()))))
-        return total, {name: _ratio(apart[name], whole[name]) for name in b}
+        return _ratio(together(apart.values()), together(whole.values())), {name: _ratio(apart[name], whole[name]) for name in b}
+
+
+def together(norms: Iterable[float]) -> float:
+    """The norm of several arrays from that of each."""
+    return math.hypot(*norms)
 
 
 def norm(a: Array) -> float:
-    """The 2-norm of all elements, in float64. Without BLAS, whose threads cost more than they bring for so few elements."""
-    return float(np.sqrt(np.square(a, dtype=np.float64).sum()))
+    """The 2-norm of all finite elements, in float64. Without BLAS, whose threads cost more than they bring for so few elements."""
+    found = float(np.sqrt(np.square(a, dtype=np.float64).sum()))
+    if math.isfinite(found):
+        return found
+    finite = a[np.isfinite(a)].astype(np.float64)
+    largest = np.abs(finite).max(initial=0.0)
+    return float(largest * np.sqrt(np.square(finite / largest).sum())) if largest else 0.0
+
+
+def _apart(a: Array, b: Array) -> float:
+    """The 2-norm of a - b, which is never NaN."""
+    off = a.astype(np.float64) - b
+    found = float(np.sqrt(np.square(off).sum()))
+    if math.isfinite(found):
+        return found
+    off = np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, off)
+    return norm(off) if np.isfinite(off).all() else math.inf
 
 
 def _ratio(a: float, b: float) -> float:
-    return 0.0 if a == 0 else float(np.divide(a, b))
+    if a == 0 or b == 0:
+        return 0.0 if a == 0 else math.inf
+    return a / b if math.isfinite(a) else math.inf

@@ -21,9 +21,9 @@ from oracle.search.declaration import now
 class TrainingPlan:
     """All that is needed to train a net beside its twin.
 
-    net_of: makes the net for a dtype, with parameters that it has drawn; leaving its context ends it. spec: the twin, a spec of the loss; scores: its scores as an
-    expression, empty where only the loss is known; wrong_order: the twin of the same layers in another order, for a planted fault.
-    planted: whether broken nets are put to the test.
+    net_of: makes the net for a dtype, with parameters that it has drawn; leaving its context ends it. spec: the twin, a spec of the
+    loss; scores: its scores as an expression, empty where only the loss is known; wrong_order: the twin of the same layers in another
+    order, for a planted fault. planted: whether broken nets are put to the test.
     """
 
     name: str

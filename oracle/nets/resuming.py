@@ -11,6 +11,7 @@ from oracle.nets.plan import TrainingPlan
 from oracle.nets.tallies import Rows
 from oracle.nets.training import Resumed
 from oracle.results import ResultsError
+from oracle.results.model import Planted
 from oracle.results.training import Checkpoint, Timing, TrainingHeader, TrainingRow
 from oracle.results.training.codec import read_lines
 from oracle.results.training.model import TrainingLine
@@ -25,13 +26,14 @@ class Resumption(NamedTuple):
 
 def resumption(path: Path, plan: TrainingPlan) -> Resumption:
     """What is to be gone on with at `path`, by `plan`, which may have more steps. Raises ResultsError where it is no part of the plan."""
+    if not path.exists():
+        raise ResultsError(f"there is no training to go on with in {path.parent}: {path.name} is missing. Leave --resume out to begin one.")
     header, records, _ = read_lines(path)
     _same(path, header, plan)
     states = _states(path, records, plan)
     if not states:
         return Resumption((), {})
-    last = max(at for at, _ in states.values())
-    kept = tuple(r for r in records[: last + 1] if r.kind != "footer")
+    kept = _kept(records, states, plan)
     resumed = {dtype: Resumed(state, _rows(dtype, kept, plan), _timing(dtype, kept)) for dtype, (_, state) in states.items()}
     return Resumption(kept, resumed)
 
@@ -45,6 +47,16 @@ def _states(path: Path, records: Sequence[TrainingLine], plan: TrainingPlan) -> 
             if state is not None:
                 found[record.dtype] = (at, state)
     return found
+
+
+def _kept(records: Sequence[TrainingLine], states: dict[str, tuple[int, State]], plan: TrainingPlan) -> tuple[TrainingLine, ...]:
+    """The lines that stay. Of a dtype those up to its checkpoint; none of one that begins again, which would stand before the new ones."""
+    last = {dtype: at for dtype, (at, _) in states.items()}
+    # broken nets are planted in the first dtype
+    last_planted = last.get(plan.settings.dtypes[0], -1)
+    return tuple(
+        r for at, r in enumerate(records) if at <= (last_planted if isinstance(r, Planted) else last.get(getattr(r, "dtype", ""), -1))
+    )
 
 
 def _same(path: Path, header: TrainingHeader, plan: TrainingPlan) -> None:

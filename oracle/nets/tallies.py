@@ -54,9 +54,16 @@ class Rows:
         row.n_judged += 1
         return self._failed(contract, number, message) if message else []
 
-    def trajectory(self, number: int, apart: float, shadow: float) -> list[str]:
-        """The distance of both sides after step `number`, and that of the furthest shadow."""
+    def trajectory(self, number: int, apart: float, shadow: float, determined: bool) -> list[str]:
+        """The distance of both sides after step `number`, and that of the furthest shadow.
+
+        determined: whether all gradients of the step were bounded, and twin and shadows are finite. After a step that was not, shadows
+        have not been pushed by all that the step can have been off by, and cannot tell any more.
+        """
         row = self._rows[TRAJECTORY]
+        if row.n_undetermined or not determined:
+            row.n_undetermined += 1
+            return []
         row.n_judged += 1
         margin = 0.0 if apart == 0 else apart / shadow if shadow > 0 else float("inf")
         _widen(row, margin, number)

@@ -10,11 +10,12 @@ import numpy as np
 
 from oracle.core.case import Array, Arrays
 from oracle.core.torch_twin import Twin
+from oracle.nets.accuracies import shares
 from oracle.nets.batches import Batch
 from oracle.nets.causes import Moment, cause
 from oracle.nets.checkpoints import State, forget_others, write_arrays, write_checkpoint
 from oracle.nets.columns import Columns
-from oracle.nets.growth import Shadows, distance, most, norm
+from oracle.nets.growth import Shadows, distance, most, norm, together
 from oracle.nets.plan import TrainingPlan
 from oracle.nets.planted import planted_in
 from oracle.nets.steps import UPDATED, JudgedStep, StepJudge, Trainee
@@ -36,7 +37,8 @@ CHECKED = 100
 """Every so many steps it is looked whether the net's parameters are those that the updates have made."""
 KNOWN = 8
 """Steps up to which the sum of all gradients is kept, to tell whether a net adds them up."""
-ROWS_AT_ONCE = 10_000
+
+PARAMS = "params.unchanged"
 
 Progress = Callable[[str, int], None]
 
@@ -64,7 +66,7 @@ def train(plan: TrainingPlan, writer: TrainingWriter, resumed: Mapping[str, Resu
                     Training(plan, dtype, net, writer, resumed.get(dtype), progress).run(stop)
     except KeyboardInterrupt:
         outcome, message = "interrupted", "stopped by the user; --resume goes on with it"
-    except TwinError as error:
+    except (NetError, TwinError) as error:
         outcome, message = "failed", str(error)
     writer.write(Footer(finished=now(), seconds=time.monotonic() - began, outcome=outcome, message=message))  # type: ignore[arg-type]
 
@@ -127,8 +129,7 @@ class Training:
         began = time.perf_counter()
         seen = self._net.step(now_batch.x, now_batch.t, lr)
         between = time.perf_counter()
-        self._twin.update(now_batch.x, now_batch.t, lr)
-        expected = float(self._twin.loss(now_batch.x, now_batch.t))
+        expected = self._twin_step(now_batch, lr)
         ended = time.perf_counter()
         self._timing = Timing(
             dtype=self._dtype,
@@ -141,9 +142,19 @@ class Training:
         self._follow(number, now_batch, judged, seen.grads, float(seen.loss), expected)
         self._explain(number, fresh, now_batch, judged)
         self._earlier, self._before, self._step = (now_batch, self._before), judged.after, number
+        for broken in seen.breaches:
+            self._go_on_from_its_own(broken.contract)
         if number % CHECKED == 0 and number % self._plan.settings.epoch:
             self._checked()
         self._progress(self._dtype, 1)
+
+    def _twin_step(self, now_batch: Batch, lr: float) -> float:
+        """The twin's own step, and its loss after it."""
+        try:
+            self._twin.update(now_batch.x, now_batch.t, lr)
+            return float(self._twin.loss(now_batch.x, now_batch.t))
+        except (RuntimeError, ValueError, TypeError, IndexError) as error:
+            raise TwinError(f"torch's side of the net does not compute at step {self._step + 1:,}: {error}") from error
 
     def _follow(
         self, number: int, now_batch: Batch, judged: JudgedStep, grads: Mapping[str, Array], actual: float, expected: float
@@ -156,11 +167,12 @@ class Training:
         twin = self._twin.params
         apart, by_name = distance(judged.after, twin)
         shadow = self._shadows.distance(twin)
-        whole = np.sqrt(sum(norm(p) ** 2 for p in twin.values()))
-        self._injected += float(np.sqrt(sum(norm(a) ** 2 for a in pushed.values())) / whole) if whole else 0.0
+        whole = together(norm(p) for p in twin.values())
+        self._injected += together(norm(a) for a in pushed.values()) / whole if whole else 0.0
         self._columns.add((actual, expected, apart, shadow, self._injected), by_name, margins)
         if self._plan.settings.shadows:
-            self._rows.trajectory(number, apart, shadow)
+            bounded = all(np.isfinite(a).all() for a in (*judged.allowed.values(), *twin.values()))
+            self._rows.trajectory(number, apart, shadow, bounded and bool(np.isfinite(shadow)))
 
     def _explain(self, number: int, fresh: list[str], now_batch: Batch, judged: JudgedStep) -> None:
         """Write of each row that fails for the first time where, by how much and why."""
@@ -185,11 +197,13 @@ class Training:
         if number > KNOWN or (self._total is None and number > 1):
             self._total = None
             return
-        expected = {name: judged.sides[f"backward.d{name}"].expected.astype(np.float64) for name in self._plan.spec.wrt}
-        allowed = {name: judged.allowed[name] for name in self._plan.spec.wrt}
+        known = [name for name in self._plan.spec.wrt if f"backward.d{name}" in judged.sides]
+        expected = {name: judged.sides[f"backward.d{name}"].expected.astype(np.float64) for name in known}
+        allowed = {name: judged.allowed[name] for name in known}
         if self._total is not None:
             expected, allowed = (
-                {name: a + part[name] for name, a in kept.items()} for kept, part in zip(self._total, (expected, allowed), strict=True)
+                {name: a + part[name] for name, a in kept.items() if name in part}
+                for kept, part in zip(self._total, (expected, allowed), strict=True)
             )
         self._total = (expected, allowed)
 
@@ -207,45 +221,40 @@ class Training:
     def _checked(self) -> None:
         """Whether the net's parameters are those that the updates have made of them."""
         own = self._net.params()
-        wrong = [name for name, a in self._before.items() if own[name].tobytes() != a.tobytes()]
+        wrong = [name for name, a in self._before.items() if own[name].dtype != a.dtype or not np.array_equal(own[name], a, equal_nan=True)]
         told = f"{', '.join(wrong)} {'is' if len(wrong) == 1 else 'are'} not what the updates made of them until step {self._step:,}"
         self._rows.kept(self._step, UPDATED, told if wrong else "")
         if wrong:
-            # from equal parameters again, or every later step would fail for this
-            self._before = own
+            self._go_on_from_its_own(PARAMS)
+
+    def _go_on_from_its_own(self, broken: str) -> None:
+        """Once the net has changed its parameters itself: from equal ones again, or every later step would fail for this."""
+        if broken != PARAMS:
+            return
+        own = self._net.params()
+        if odd := [name for name, a in self._before.items() if own[name].dtype != a.dtype or own[name].shape != a.shape]:
+            raise NetError(f"params[{odd[0]!r}] has become {own[odd[0]].dtype} of shape {own[odd[0]].shape}: no twin trains beside that")
+        self._before = own
 
     def _accuracies(self) -> None:
         data, step = self._plan.data, self._step
         epoch = -(-step // self._plan.settings.epoch)
-        on_train, on_test = self._accuracy(data.x_train, data.t_train), self._accuracy(data.x_test, data.t_test)
+        on_train = shares(self._net, self._twin, data.x_train, data.t_train, self._dtype)
+        on_test = shares(self._net, self._twin, data.x_test, data.t_test, self._dtype)
         self._write(
             Epoch(
                 dtype=self._dtype,
                 epoch=epoch,
                 step=step,
-                actual_train=on_train[0],
-                expected_train=on_train[1],
-                actual_test=on_test[0],
-                expected_test=on_test[1],
+                actual_train=on_train.actual,
+                expected_train=on_train.expected,
+                actual_test=on_test.actual,
+                expected_test=on_test.expected,
             )
         )
-
-    def _accuracy(self, x: Array, t: Array) -> tuple[float | None, float | None]:
-        """The share of rows that each side classifies as t says; None of a side that cannot tell."""
-        if not len(x):
-            return None, None
-        own, hits = 0.0, 0
-        blind = [False, False]
-        for at in range(0, len(x), ROWS_AT_ONCE):
-            rows, labels = x[at : at + ROWS_AT_ONCE].astype(self._dtype, copy=False), t[at : at + ROWS_AT_ONCE].astype(np.int64)
-            try:
-                own += self._net.accuracy(rows, labels) * len(rows)
-            except NetError:
-                blind[0] = True
-            found = self._twin.hits(rows, labels)
-            blind[1] |= found is None
-            hits += found or 0
-        return None if blind[0] or not 0 <= own <= len(x) else own / len(x), None if blind[1] else hits / len(x)
+        for broken in dict.fromkeys((*on_train.breaches, *on_test.breaches)):
+            self._rows.kept(step, broken.contract, broken.message)
+            self._go_on_from_its_own(broken.contract)
 
     def _plant(self) -> None:
         """Broken nets, on the first steps of the first dtype."""
