@@ -98,9 +98,12 @@ def _worst(row: GradRow) -> tuple[tuple[str, str], ...]:
     if worst is None or row.status != "failed":
         return ()
     backprop, autograd = apart(worst.backprop, worst.autograd)
+    numerical = None if worst.numerical is None else brief(worst.numerical)
+    if row.alone == "numerical" and worst.numerical is not None:
+        (backprop, numerical), autograd = apart(worst.backprop, worst.numerical), brief(worst.autograd)
     found = [("worst element", index_text(worst.index) or "the only one"), ("backprop", backprop), ("autograd", autograd)]
-    if worst.numerical is not None:
-        found.append(("numerical", brief(worst.numerical)))
+    if numerical is not None:
+        found.append(("numerical", numerical))
     found.append(("allowed between backprop and autograd", brief(worst.allowed)))
     if worst.error is not None:
         found.append(("error of the difference", f"{brief(worst.error)}{'' if worst.state == 'resolved' else f', {worst.state}'}"))

@@ -19,7 +19,7 @@ import numpy as np
 
 class MyNet:
     def __init__(self, inputs, hidden, outputs, dtype=np.float64):
-        rng = np.random.default_rng(1)
+        rng = np.random.default_rng(np.dtype(dtype).itemsize)
         self.params = {
             "W1": rng.normal(size=(inputs, hidden)).astype(dtype) / 8, "b1": np.zeros(hidden, dtype),
             "W2": rng.normal(size=(hidden, outputs)).astype(dtype) / 8, "b2": np.zeros(outputs, dtype),
@@ -115,6 +115,12 @@ def test_a_faulty_net_of_the_users_diverges_and_the_right_side_stands_alone(run:
     alone = {row["alone"] for row in json.loads(Path("g.json").read_text())["rows"]} - {"nobody"}
     assert found.exit_code == 1 and alone == {side}, found.output
     assert f"{side} stands alone" in found.output and "DIVERGES" in found.output
+
+
+def test_the_loss_of_the_notebook_is_explained(run: Callable[..., Result]) -> None:
+    right, added = "(np.log(np.exp(s).sum(1)) - s[np.arange(len(x)), t]).mean()", "-np.log(self.y[np.arange(len(x)), t] + 1e-7).mean()"
+    found = run(written("mynet.py", RIGHT.replace(right, added)), "--args", "784,8,10", "--dtype", "float64")
+    assert found.exit_code == 1 and "It adds 1e-07 to each probability before it takes the logarithm" in found.output
 
 
 def test_a_net_of_another_kind_is_checked_against_the_users_expression(run: Callable[..., Result]) -> None:

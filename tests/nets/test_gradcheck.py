@@ -142,6 +142,33 @@ def test_a_kink_of_relu_is_recognised_and_no_error(dtype: str) -> None:
     assert sound(part) and row.n_kinks > 0 and row.n_resolved + row.n_kinks == row.n_tried
 
 
+def hat(width: float) -> Part:
+    """The check of w + 0.15 (relu(w + d) - relu(w - d)) at 0 in float32: between its two kinks the slope is another than around them."""
+    d = float(np.float32(width))
+
+    class Hat:
+        def __init__(self) -> None:
+            self.params = {"w": np.zeros(1, np.float32)}
+
+        def loss(self, x: np.ndarray, t: np.ndarray) -> Any:
+            w = self.params["w"][0]
+            return w + np.float32(0.15) * (np.maximum(w + np.float32(d), 0) - np.maximum(w - np.float32(d), 0))
+
+        def gradient(self, x: np.ndarray, t: np.ndarray) -> nets.Arrays:
+            return {"w": np.array([1.15], np.float32)}
+
+    net = NetSubject(Hat())
+    return gradcheck(net, twin_of(net.params(), f"(w + 0.15 * (F.relu(w + {d}) - F.relu(w - {d}))).sum()"), Question(*batches(0), None))
+
+
+def test_kinks_that_hide_one_another_are_recognised_by_a_smaller_step() -> None:
+    step = hat(1e-3).step.step
+    part = hat(0.28 * step)
+    row = part.rows[0]
+    assert part.step.step == step and row.apart_backprop_numerical == pytest.approx(0.15 * 0.72, rel=0.01)
+    assert sound(part) and row.n_kinks == 1
+
+
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_a_wrong_slope_at_the_kink_is_charged_to_backprop_by_torch(dtype: str) -> None:
     failed = [row for row in at_a_kink(nets.LeakyMask, dtype).rows if row.status == "failed"]
@@ -172,6 +199,7 @@ def test_a_wrong_backward_stands_alone_also_beside_a_loss_that_is_slightly_off()
     found = {row.parameter: row for row in checked(Slightly).rows}
     assert found["b1"].alone == "backprop" and "far closer to each other" in found["b1"].message and found["b1"].diagnosis
     assert found["W2"].alone == "numerical" and found["W2"].n_kinks == 0
+    assert checked(Slightly, dtype="float32").step.of == "float64"
 
 
 class Both(nets.TwiceTheLoss, nets.Sign):
@@ -183,8 +211,17 @@ def test_all_three_differ_where_backward_and_loss_are_wrong_in_other_ways() -> N
     assert found["b1"] == "all" and found["W2"] == "numerical"
 
 
-def test_a_net_that_writes_into_its_batch_is_told() -> None:
-    assert [b.contract for b in checked(nets.WritesIntoItsInput).broken] == ["inputs.unchanged"]
+class WritesOnce(nets.Net):
+    written = False
+
+    def loss(self, x: np.ndarray, t: np.ndarray) -> Any:
+        found, x[0], self.written = super().loss(x, t), x[0] * self.written, True
+        return found
+
+
+@pytest.mark.parametrize("thing", [nets.WritesIntoItsInput, WritesOnce])
+def test_a_net_that_writes_into_its_batch_is_told(thing: Any) -> None:
+    assert [b.contract for b in checked(thing).broken] == ["inputs.unchanged"]
 
 
 def test_a_gradient_of_zeros_is_not_passed_by_differences() -> None:

@@ -111,6 +111,12 @@ def test_hostile_text_stays_text_in_the_terminal(options: dict[str, object]) -> 
     assert HOSTILE not in text
 
 
+def test_values_are_shown_in_as_many_digits_as_tell_who_is_off() -> None:
+    near = made.WORST.model_copy(update={"backprop": 0.5718459, "autograd": 0.5718459, "numerical": 0.5718462})
+    text = printed(made.check(made.row("W1", alone="numerical", status="failed", message="m", worst=near)))
+    assert "backprop 0.5718459; autograd 0.5718; numerical 0.5718462" in text
+
+
 def test_a_net_of_many_parameters_stays_readable() -> None:
     page, text = render_gradcheck(made.large()), printed(made.large())
     assert page.count("<article") == SHOWN and f"… and {700 - SHOWN} more of these." in page and f"… and {700 - ROWS} more." in page
