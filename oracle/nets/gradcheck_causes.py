@@ -80,8 +80,10 @@ def _silent(found: Held) -> str:
     if found.scale == 0:
         return "Differences can tell nothing here: torch's gradient is 0 in every element, and so is every difference."
     kinks = int((found.states == "kink").sum())
-    at_kinks = f", {kinks} of them at a kink" if kinks else ""
-    return f"Differences can tell nothing here: the loss is not known well enough in any of {found.tried.at.size} elements{at_kinks}."
+    rest = found.tried.at.size - kinks
+    causes = [f"{kinks} lie at a kink"] if kinks else []
+    causes += [f"{rest} are too uncertain by rounding, of the loss or of the gradient"] if rest else []
+    return f"Differences can tell nothing here: of {found.tried.at.size} elements tried {', '.join(causes)}."
 
 
 def _agree(ratios: Array) -> str:

@@ -178,7 +178,7 @@ def _who(alone: Alone) -> str:
 
 def _right(check: GradCheck) -> str:
     elements = sum(row.n_elements for row in check.rows)
-    dtypes = " and ".join(dict.fromkeys(row.dtype for row in check.rows))
+    dtypes = ", ".join(dict.fromkeys(row.dtype for row in check.rows))
     told = (
         f"The gradients of {check.net} are right: backprop is torch.autograd's within the allowed error in all of "
         f"{counted(elements, 'element')} ({dtypes})"
