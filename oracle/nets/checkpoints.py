@@ -40,10 +40,8 @@ def write_checkpoint(folder: Path, dtype: str, state: State) -> Checkpoint:
 
 def write_arrays(path: Path, arrays: Mapping[str, Array]) -> str:
     """Write arrays by name to `path`, and give its SHA-256. Raises WritingStopped."""
-    # safetensors writes an array as it lies in memory, and knows none that is wider than float64
-    data = save(
-        {name: np.array(a, np.float64 if a.dtype.kind == "f" and a.itemsize > 8 else a.dtype, order="C") for name, a in arrays.items()}
-    )
+    # safetensors writes an array as it lies in memory
+    data = save({name: np.array(a, order="C") for name, a in arrays.items()})
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         partial.write_bytes(data)

@@ -100,7 +100,8 @@ def together(norms: Iterable[float]) -> float:
 
 def norm(a: Array) -> float:
     """The 2-norm of all finite elements, in float64. Without BLAS, whose threads cost more than they bring for so few elements."""
-    found = float(np.sqrt(np.square(a, dtype=np.float64).sum()))
+    with np.errstate(over="ignore"):
+        found = float(np.sqrt(np.square(a, dtype=np.float64).sum()))
     if math.isfinite(found):
         return found
     finite = a[np.isfinite(a)].astype(np.float64)

@@ -96,7 +96,7 @@ class StepJudge:
             after = updated(before, seen.grads, lr)
             pairs = {name: (seen.grads[name], expected[name]) for name in self.spec.wrt if seen.grads[name].shape == expected[name].shape}
             comparisons = [compare(f"backward.d{n}", a, e, balls[f"backward.d{n}"], measure) for n, (a, e) in pairs.items()]
-            sides = {f"backward.d{n}": Side(a, e, allowed[n]) for n, (a, e) in pairs.items()}
+            sides = {f"backward.d{n}": Side(_kept(a), e, allowed[n]) for n, (a, e) in pairs.items()}
             found, side = self._loss(case, after, seen.loss, measure)
         return JudgedStep((found, *comparisons), tuple(dict.fromkeys(breaches)), {LOSS: side, **sides}, allowed, after)
 
@@ -105,7 +105,7 @@ class StepJudge:
         (expected,) = answer(self._forward, later).outputs
         ball = self.spec.bounds(PRECISIONS[case.dtype], later)[LOSS]
         actual = np.asarray(loss)
-        return compare(LOSS, actual, expected, ball, measure), Side(actual, expected, allowed_error(ball))
+        return compare(LOSS, actual, expected, ball, measure), Side(_kept(actual), expected, allowed_error(ball))
 
 
 def updated(params: Mapping[str, Array], grads: Mapping[str, Array], lr: float) -> Arrays:
@@ -117,6 +117,11 @@ def updated(params: Mapping[str, Array], grads: Mapping[str, Array], lr: float) 
             after -= lr * grads[name]
         found[name] = after
     return found
+
+
+def _kept(a: Array) -> Array:
+    """`a` as it can be stored: what is wider than float64 cannot."""
+    return a.astype(np.float64) if a.dtype.kind == "f" and a.itemsize > 8 else a
 
 
 def _forms(grads: Mapping[str, Array], expected: Mapping[str, Array]) -> list[Breach]:
