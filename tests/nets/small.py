@@ -17,10 +17,15 @@ from oracle.nets.training import train
 from oracle.nets.twin import scores_of, twin_of, wrong_order_of
 from oracle.results import Environment
 from oracle.results.training import Training, TrainingRow, TrainingSettings, TrainingWriter, read_training
+from oracle.subjects.isolated_net import IsolatedNet, Limits
 from oracle.subjects.nets import made
+from oracle.subjects.target import parse_target
 
+ROOT = Path(__file__).parents[2]
 SIZES = (12, 7, 4)
 BATCH = 20
+PATIENT = Limits()._replace(case_seconds=60.0)
+"""For busy machines."""
 NetOf = Callable[[str], AbstractContextManager[Trainee]]
 ENVIRONMENT = Environment(
     gradconform="1", python="3.11", numpy="2", torch="2", hypothesis=None, platform="here", machine="this", blas="some"
@@ -45,6 +50,12 @@ def net_of(thing: Any, args: tuple[int, ...] = SIZES) -> NetOf:
         return made(thing, args, dtype)
 
     return make
+
+
+def isolated(dtype: str, source: Path | None = None, limits: Limits = PATIENT) -> IsolatedNet:
+    """The textbook's net, or the one in the file `source`, in a process of its own."""
+    target = f"{ROOT / 'tests/mutants/nets/textbook.py'}:TwoLayerNet" if source is None else str(source)
+    return IsolatedNet(parse_target(target), None, SIZES, dtype, (str(ROOT),), limits)
 
 
 def planned(make: NetOf, steps: int = 25, data: Data | None = None, **how: Any) -> TrainingPlan:
@@ -106,4 +117,7 @@ def lasting(training: Training) -> Training:
     header = training.header.model_copy(update={"run_id": "", "started": ""})
     timings = tuple(t.model_copy(update={"actual_seconds": 0, "expected_seconds": 0}) for t in training.timings)
     footer = training.footer and training.footer.model_copy(update={"finished": "", "seconds": 0})
-    return training.model_copy(update={"header": header, "timings": timings, "footer": footer})
+    # what was written first depends on where it was stopped
+    parts = {name: getattr(training, name) for name in ("rows", "divergences", "epochs", "checkpoints")}
+    found = {name: tuple(sorted(part, key=lambda r: r.dtype)) for name, part in {**parts, "timings": timings}.items()}
+    return training.model_copy(update={"header": header, "footer": footer, **found})
