@@ -32,7 +32,7 @@ class State(NamedTuple):
 def write_checkpoint(folder: Path, dtype: str, state: State) -> Checkpoint:
     """Write `state`, under its final name only once it is whole. Raises WritingStopped."""
     parts = {"net": state.net, "twin": state.twin, "start": state.start, **{f"shadow{k}": s for k, s in enumerate(state.shadows)}}
-    tensors = {f"{side}.{name}": np.ascontiguousarray(a) for side, arrays in parts.items() for name, a in arrays.items()}
+    tensors = {f"{side}.{name}": a for side, arrays in parts.items() for name, a in arrays.items()}
     name = f"checkpoint-{dtype}-{state.step}.safetensors"
     digest = write_arrays(folder / name, {**tensors, "injected": np.asarray([state.injected])})
     return Checkpoint(dtype=dtype, step=state.step, file=name, sha256=digest)

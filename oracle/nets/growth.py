@@ -64,7 +64,7 @@ class Shadows:
         for k, shadow in enumerate(self.shadows):
             shadow.update(x, t, lr)
             signs = self._drift(pushed) if k == DRIFT else _signs(pushed, (self._seed, k, number))
-            shadow.push({name: (signs[name] * pushed[name]).astype(p.dtype) for name, p in shadow.params.items()})
+            shadow.push({name: np.asarray(signs[name] * pushed[name], p.dtype) for name, p in shadow.params.items()})
 
     def distance(self, params: Mapping[str, Array]) -> float:
         """That of the shadow which is furthest from `params`; 0 where there is none."""
