@@ -108,8 +108,9 @@ class Training:
             while self._step < settings.steps:
                 self._one()
                 if self._step % settings.epoch == 0 or self._step == settings.steps:
-                    self._checked()
                     self._accuracies()
+                    # after them: a net that did not survive being measured is found out even at the end
+                    self._checked()
                 self._keep()
                 if stop.asked:
                     break
@@ -267,7 +268,7 @@ class Training:
             self._write(planted)
 
     def _gave_up(self, text: str) -> None:
-        self._rows.kept(self._step + 1, "call.answers", text)
+        self._rows.kept(min(self._step + 1, self._plan.settings.steps), "call.answers", text)
 
     def _keep(self) -> None:
         """Write what is known now and then."""

@@ -88,6 +88,21 @@ def test_a_net_whose_process_ends_is_told(what: str, limits: Limits, told: str, 
     assert found.footer is not None and found.footer.outcome == "complete" and training_verdict(found).exit_code == 1
 
 
+def test_a_net_whose_process_ends_while_it_is_measured_last_is_told(tmp_path: Path) -> None:
+    source = tmp_path / "net.py"
+    measured = (
+        "\n    def accuracy(self, x, t):\n        if self.calls == 9:\n            os._exit(3)\n        return super().accuracy(x, t)\n"
+    )
+    source.write_text(DYING.format(what="pass") + measured)
+
+    def make(dtype: str) -> Any:
+        return isolated(dtype, Path(f"{source}:Net"))
+
+    found = trained(planned(make, 9, dtypes=("float64",)), tmp_path)
+    assert failing(found) == {"call.answers": 9} and len(found.steps["float64"].actual) == 9
+    assert "has ended in accuracy" in rows(found)["call.answers"].message and found.epochs[-1].actual_train is None
+
+
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_a_gradient_of_nan_is_convicted_at_its_step_and_shadows_survive(dtype: str, tmp_path: Path) -> None:
     found = trained(planned(net_of(changed(lambda g: g * np.nan)), 12, dtypes=(dtype,)), tmp_path)
