@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,14 @@ ROOT = Path(__file__).parents[1]
 NETS = ROOT / "tests/mutants/nets"
 SMALL = ("--steps", "12", "--batch", "20", "--timeout", "60")
 ARGS = ("--args", ",".join(map(str, SIZES)))
+
+
+@pytest.fixture(autouse=True)
+def ctrl_c() -> Iterator[None]:
+    """Ctrl-C is heard, also where these tests run in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(autouse=True)

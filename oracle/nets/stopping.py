@@ -17,15 +17,18 @@ class Stop:
 
 @contextmanager
 def stopping() -> Iterator[Stop]:
-    """The first Ctrl-C only asks; a second one raises KeyboardInterrupt at once. In other threads than the main one nothing changes."""
+    """The first Ctrl-C only asks; a second one raises KeyboardInterrupt at once.
+
+    In other threads than the main one nothing changes, nor where it is ignored, as it is by what a shell runs in the background.
+    """
     stop = Stop()
-    if threading.current_thread() is not threading.main_thread():
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or before is signal.SIG_IGN:
         yield stop
         return
-    before = signal.getsignal(signal.SIGINT)
 
     def asked(number: int, frame: Any) -> None:
-        if stop.asked or not callable(before):
+        if stop.asked:
             raise KeyboardInterrupt
         stop.asked = True
 

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,14 @@ def is_whole(found: Training, whole: Training) -> bool:
     for field in type(a).model_fields:
         assert getattr(a, field) == getattr(b, field), field
     return training_verdict(found).sentence == training_verdict(whole).sentence
+
+
+@pytest.fixture(autouse=True)
+def ctrl_c() -> Iterator[None]:
+    """Ctrl-C is heard, also where these tests run in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture
@@ -121,6 +129,12 @@ def test_ctrl_c_outside_of_a_training_is_what_it_was(tmp_path: Path) -> None:
     before = signal.getsignal(signal.SIGINT)
     trained(plan_of(planted=False), tmp_path, progress=interrupting(3))
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_where_ctrl_c_is_ignored_it_stays_so(whole: Training, tmp_path: Path) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    assert is_whole(trained(plan_of(), tmp_path, progress=interrupting(3, times=2)), whole)
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
 
 
 KILLED = """
