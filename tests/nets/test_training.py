@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from oracle.nets import planted
+from oracle.nets import accuracies, planted
 from oracle.nets.checkpoints import read_checkpoint
 from oracle.results.training import training_verdict
 from reference import TwoLayerNet
@@ -150,6 +150,15 @@ def test_the_sides_that_cannot_tell_have_no_accuracy(tmp_path: Path) -> None:
     assert {e.actual_train for e in torch_only.epochs} == {None} and None not in {e.expected_train for e in torch_only.epochs}
     own_only = trained(planned(net_of(OneLayer, (12, 4)), 5, dtypes=("float64",), torch=OneLayer.torch), tmp_path)
     assert {(e.actual_train, e.expected_train) for e in own_only.epochs} == {(None, None)}
+
+
+def test_an_accuracy_in_parts_is_that_of_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = planned(net_of(textbook.TwoLayerNet), 5)
+    whole = trained(plan, tmp_path)
+    monkeypatch.setattr(accuracies, "ROWS_AT_ONCE", 17)
+    for a, b in zip(trained(plan, tmp_path).epochs, whole.epochs, strict=True):
+        assert a.actual_train == pytest.approx(b.actual_train) and a.actual_test == pytest.approx(b.actual_test)
+        assert (a.expected_train, a.expected_test) == (b.expected_train, b.expected_test)
 
 
 def test_a_training_that_sees_a_planted_fault_for_right_is_blind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
