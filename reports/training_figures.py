@@ -132,7 +132,8 @@ def _distances(training: Training, dtypes: Sequence[str]) -> list[Figure]:
     tellers: list[tuple[str, Teller]] = [(f"after step {step:,}", _after(step)) for step in MILESTONES]
     tellers += [
         ("at the end", lambda steps: small(steps.distance[-1])),
-        ("allowed at the end: the furthest shadow", lambda steps: small(steps.shadow[-1]) if is_shadowed(steps) else "-"),
+        ("allowed at the end", lambda steps: small(steps.allowed[-1])),
+        ("the furthest shadow at the end", lambda steps: small(steps.shadow[-1]) if is_shadowed(steps) else "-"),
         ("injected into the shadows until then", lambda steps: small(steps.injected[-1]) if is_shadowed(steps) else "-"),
         ("growth of what was injected", growth_text),
     ]

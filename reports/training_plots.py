@@ -20,7 +20,7 @@ EPOCHS = 60
 """At most about this many epochs are drawn."""
 QUANTITIES = 24
 """Of this many quantities the margins are drawn."""
-DISTANCES = {"shadow": "furthest shadow: what is allowed", "distance": "distance of net and twin", "injected": "injected into the shadows"}
+DISTANCES = {"allowed": "what is allowed", "distance": "distance of net and twin", "shadow": "furthest shadow"}
 """Column of the steps -> what its curve is; what is drawn later lies above."""
 SIDES = {"actual": "net", "expected": "twin"}
 DATA = ("train", "test")
@@ -153,8 +153,8 @@ def _nearest(steps: Steps) -> list[int]:
     """Of each stretch of steps the one at which the distance is the largest part of what is allowed."""
 
     def part(at: int) -> float:
-        distance, shadow = steps.distance[at], steps.shadow[at]
-        return distance / shadow if shadow > 0 else float(distance > 0)
+        distance, allowed = steps.distance[at], steps.allowed[at]
+        return distance / allowed if allowed > 0 else float(distance > 0)
 
     return [max(range(start, end), key=part) for start, end in spans(len(steps.distance), log=True)]
 
@@ -174,7 +174,7 @@ def _distances_said(steps: Steps, row: TrainingRow | None) -> list[str]:
         grown = f", {growth} what was injected" if growth != "-" else ""
         told.append(f"At the end the furthest shadow is {small(steps.shadow[-1])} away{grown}.")
     if row is not None and row.first_failed is not None and row.n_failed:
-        told.append(f"From step {row.first_failed:,} on the net is further away than the shadow.")
+        told.append(f"From step {row.first_failed:,} on the net is further away than is allowed.")
     elif row is not None and row.margin is not None:
         told.append(f"At its worst, at step {row.worst or 0:,}, the net used {margin_text(row.margin)} of what is allowed.")
     return told

@@ -30,7 +30,7 @@ FASTEST = 1e30
     "--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Of our net's first parameters, and the batches."
 )
 @click.option("--dtype", "dtypes", multiple=True, type=click.Choice(DTYPES[:2]), help="May be given twice.  [default: float64, float32]")
-@click.option("--shadows", type=click.IntRange(1, 16), default=2, show_default=True, help="Twins that measure how rounding grows.")
+@click.option("--shadows", type=click.IntRange(0, 16), default=2, show_default=True, help="Twins that show how rounding grows.")
 @click.option("--resume", is_flag=True, help="Go on from the last checkpoint in the folder; --steps may be larger than before.")
 @click.option("--label", default="", metavar="NAME", help="What this training is called among others.")
 @click.option(
@@ -52,7 +52,8 @@ def train(
 
     Both start from the same parameters and see the same batches. At each step torch is asked for the gradient at the net's own
     parameters, and each element of the net's gradient is held against what rounding can explain; so is the loss. Where many such steps
-    lead is followed too: the distance of both sides, and that of shadows, twins that are pushed by as much as the steps were off.
+    lead is followed too: the distance of both sides, how far such steps can have led them apart, and shadows, twins that are pushed by
+    as much as the steps can have been off.
 
     TARGET is a file, a notebook or a module, with or without the name of a net in it; without TARGET it is our TwoLayerNet. A net has
     `params`, a dict of arrays, `loss(x, t)` and `gradient(x, t)`, which gives a dict by the same names. See docs/nets.md.

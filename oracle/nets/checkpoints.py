@@ -17,9 +17,13 @@ from oracle.core.case import Array, Arrays
 from oracle.results import WritingStopped
 from oracle.results.training import Checkpoint
 
+SUMS = "sums"
+"""The tensor of `injected` and `allowed`."""
+
 
 class State(NamedTuple):
-    """Everything that a training goes on from. start: the parameters that both sides began with. injected: what all pushes add up to."""
+    """Everything that a training goes on from. start: the parameters that both sides began with. injected: what all pushes add
+    up to, over the norm of the twin's parameters. allowed: how far both sides may be apart, in the 2-norm."""
 
     step: int
     net: Arrays
@@ -27,6 +31,7 @@ class State(NamedTuple):
     start: Arrays
     shadows: tuple[Arrays, ...]
     injected: float
+    allowed: float
 
 
 def write_checkpoint(folder: Path, dtype: str, state: State) -> Checkpoint:
@@ -34,7 +39,7 @@ def write_checkpoint(folder: Path, dtype: str, state: State) -> Checkpoint:
     parts = {"net": state.net, "twin": state.twin, "start": state.start, **{f"shadow{k}": s for k, s in enumerate(state.shadows)}}
     tensors = {f"{side}.{name}": a for side, arrays in parts.items() for name, a in arrays.items()}
     name = f"checkpoint-{dtype}-{state.step}.safetensors"
-    digest = write_arrays(folder / name, {**tensors, "injected": np.asarray([state.injected])})
+    digest = write_arrays(folder / name, {**tensors, SUMS: np.asarray([state.injected, state.allowed])})
     return Checkpoint(dtype=dtype, step=state.step, file=name, sha256=digest)
 
 
@@ -65,12 +70,11 @@ def read_checkpoint(folder: Path, said: Checkpoint, like: Mapping[str, tuple[int
     sides = ["net", "twin", "start", *[f"shadow{k}" for k in range(shadows)]]
     found = {side: {name: tensors.get(f"{side}.{name}") for name in like} for side in sides}
     arrays = [(a, like[name]) for side in found.values() for name, a in side.items()]
-    if any(a is None or a.shape != shape or a.dtype.name != said.dtype for a, shape in arrays) or tensors.get(
-        "injected", np.empty(0)
-    ).shape != (1,):
+    sums = tensors.get(SUMS, np.empty(0))
+    if any(a is None or a.shape != shape or a.dtype.name != said.dtype for a, shape in arrays) or sums.shape != (2,):
         return None
     whole: dict[str, Arrays] = found  # type: ignore[assignment]
-    return State(said.step, whole["net"], whole["twin"], whole["start"], tuple(whole[s] for s in sides[3:]), float(tensors["injected"][0]))
+    return State(said.step, whole["net"], whole["twin"], whole["start"], tuple(whole[s] for s in sides[3:]), *sums.tolist())
 
 
 def forget_others(folder: Path, kept: Checkpoint) -> None:

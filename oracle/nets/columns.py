@@ -7,7 +7,7 @@ from typing import Any
 
 from oracle.results.training import Steps
 
-_NAMES = ("actual", "expected", "distance", "shadow", "injected")
+_NAMES = ("actual", "expected", "distance", "allowed", "shadow", "injected")
 
 
 class Columns:
@@ -24,7 +24,7 @@ class Columns:
         self._margins: dict[str, list[float | None]] = {name: [] for name in self._quantities}
 
     def add(self, values: Sequence[float], distances: Mapping[str, float], margins: Mapping[str, float]) -> None:
-        """One step more: loss of both sides, distance, that of the shadow, what was injected; by name, distances and margins."""
+        """One step more: the columns by _NAMES; by name, distances and margins."""
         for name, value in zip(_NAMES, values, strict=True):
             # two losses may differ in their last digits only
             self._columns[name].append(value if name in ("actual", "expected") else _short(value))

@@ -7,18 +7,23 @@ difference of their parameters. Then exactly
 
 The second bracket is what a step from *equal* parameters is off by: each step is judged on it, element by element. The first is torch
 against torch: how this very training makes of a difference a larger or smaller one, whoever made it. A bound of it that holds for every
-training, the product of 1 + lr L over all steps, says nothing after a few hundred of them. So it is measured, as Monte Carlo arithmetic
-does (Parker, Monte Carlo Arithmetic, UCLA CSD-970002, 1997): a *shadow* is a twin each of whose steps is pushed, up or down in every
-element, by the most that this step can have been off by. One shadow has its signs drawn once: a bias that adds up. One has them drawn
-anew at each step: noise. The net has to stay nearer to its twin than the shadow that is further away.
+training, the product of 1 + lr L over all steps, says nothing after a few hundred of them. So it is measured, step by step and by torch
+alone: t(k) = |T(net(k)) - T(twin(k))| is what became of |d(k)|. With most(k) for the second bracket, and allowed(0) = 0,
 
-The most that a step theta' = theta - lr g can have been off by: with m the worst margin of this parameter's gradient so far, at most 1,
-and a the allowed error of g,
+    allowed(k+1) = allowed(k) + (t(k) - |d(k)|) + most(k)    where torch has made the distance larger
+    allowed(k+1) = allowed(k) t(k) / |d(k)| + most(k)        where torch has made it smaller
+
+|d(k)| <= allowed(k) follows by induction wherever the steps conform and nobody else moves the parameters, also where a relu opens on one
+side alone and throws the two apart. The most that a step theta' = theta - lr g can have been off by: with m the worst margin of this
+parameter's gradient so far, at most 1, and a the allowed error of g,
 
     m lr a + 2 (2 u |lr g| + u |theta'|)
 
-for both sides round lr to the dtype, the product and the difference. No element of any step was off by more; all of them together were
-off by far less. So the trajectory of a net whose steps conform has room, and how much of it is used is shown.
+for both sides round lr to the dtype, the product and the difference.
+
+How the same training treats other differences is shown beside it, as Monte Carlo arithmetic does (Parker, Monte Carlo Arithmetic, UCLA
+CSD-970002, 1997): a *shadow* is a twin each of whose steps is pushed, up or down in every element, by that most. One shadow has its signs
+drawn once: a bias that adds up. The others have them drawn anew at each step: noise.
 """
 
 from __future__ import annotations
@@ -49,6 +54,22 @@ def most(
         pushed = min(margins[name], 1.0) * lr * a + 2 * u * (2 * np.abs(lr * g) + np.abs(p))
         found[name] = np.where(np.isfinite(pushed), pushed, 0.0)
     return found
+
+
+class Allowed:
+    """How far net and twin may be apart, in the 2-norm. apart: how far they are."""
+
+    def __init__(self, allowed: float, apart: float) -> None:
+        self.allowed, self._apart = allowed, apart
+
+    def step(self, torch_apart: float, most: float, apart: float) -> None:
+        """One step on: torch_apart: how far apart torch's own steps from both sides' parameters lead; most: that of this step."""
+        if torch_apart < self._apart:
+            self.allowed *= torch_apart / self._apart
+        else:
+            self.allowed += torch_apart - self._apart
+        self.allowed += most
+        self._apart = apart
 
 
 class Shadows:
@@ -96,6 +117,12 @@ def distance(a: Mapping[str, Array], b: Mapping[str, Array]) -> tuple[float, dic
 def together(norms: Iterable[float]) -> float:
     """The norm of several arrays from that of each."""
     return math.hypot(*norms)
+
+
+def apart(a: Mapping[str, Array], b: Mapping[str, Array]) -> float:
+    """The 2-norm of a - b, all together; see `distance`."""
+    with np.errstate(all="ignore"):
+        return together(_apart(a[name], b[name]) for name in b)
 
 
 def norm(a: Array) -> float:

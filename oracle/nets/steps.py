@@ -68,6 +68,16 @@ class JudgedStep(NamedTuple):
     after: Arrays
 
     @property
+    def expected(self) -> Arrays:
+        """Torch's gradients, by parameter; of those that have torch's shape."""
+        return {name: self.sides[key].expected for name in self.allowed if (key := f"backward.d{name}") in self.sides}
+
+    @property
+    def determined(self) -> bool:
+        """Whether every element of every gradient was bounded, and torch within its own bound."""
+        return all(np.isfinite(a).all() for a in self.allowed.values()) and not any(c.inconclusive for c in self.comparisons)
+
+    @property
     def failed(self) -> set[str]:
         """The rows that this step fails."""
         wrong = {c.quantity for c in self.comparisons if not (c.ok or c.inconclusive)}

@@ -54,22 +54,22 @@ class Rows:
         row.n_judged += 1
         return self._failed(contract, number, message) if message else []
 
-    def trajectory(self, number: int, apart: float, shadow: float, determined: bool) -> list[str]:
-        """The distance of both sides after step `number`, and that of the furthest shadow.
+    def trajectory(self, number: int, apart: float, allowed: float, determined: bool) -> list[str]:
+        """The distance of both sides after step `number`, and how far they may be apart.
 
-        determined: whether all gradients of the step were bounded, and twin and shadows are finite. After a step that was not, shadows
-        have not been pushed by all that the step can have been off by, and cannot tell any more.
+        determined: whether all gradients of the step were bounded, and both sides are finite. After a step that was not, nothing is known
+        of how far they may be apart any more.
         """
         row = self._rows[TRAJECTORY]
         if row.n_undetermined or not determined:
             row.n_undetermined += 1
             return []
         row.n_judged += 1
-        margin = 0.0 if apart == 0 else apart / shadow if shadow > 0 else float("inf")
+        margin = 0.0 if apart == 0 else apart / allowed if allowed > 0 else float("inf")
         _widen(row, margin, number)
         if margin <= 1:
             return []
-        told = f"After step {number:,} the parameters are {apart:.3g} apart, the furthest shadow is {shadow:.3g} from the twin."
+        told = f"After step {number:,} the parameters are {apart:.3g} apart, {allowed:.3g} is allowed."
         return self._failed(TRAJECTORY, number, told)
 
     def margin(self, quantity: str) -> float:

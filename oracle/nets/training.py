@@ -15,10 +15,10 @@ from oracle.nets.batches import Batch
 from oracle.nets.causes import Moment, cause
 from oracle.nets.checkpoints import State, forget_others, write_arrays, write_checkpoint
 from oracle.nets.columns import Columns
-from oracle.nets.growth import Shadows, distance, most, norm, together
+from oracle.nets.growth import Allowed, Shadows, apart, distance, most, norm, together
 from oracle.nets.plan import TrainingPlan
 from oracle.nets.planted import planted_in
-from oracle.nets.steps import UPDATED, JudgedStep, StepJudge, Trainee
+from oracle.nets.steps import UPDATED, JudgedStep, StepJudge, Trainee, updated
 from oracle.nets.stopping import Stop, stopping
 from oracle.nets.tallies import Rows
 from oracle.nets.twin import TwinError
@@ -81,13 +81,14 @@ class Training:
         self._judge = StepJudge(plan.spec)
         if resumed is None:
             start = self._net.params()
-            state = State(0, start, start, start, (start,) * plan.settings.shadows, 0.0)
+            state = State(0, start, start, start, (start,) * plan.settings.shadows, 0.0, 0.0)
             self._rows, self._timing = Rows(dtype, plan.spec.wrt), Timing(dtype=dtype, steps=0, actual_seconds=0, expected_seconds=0)
         else:
             state, self._rows, self._timing = resumed
             self._net.assign(state.net)
         self._step, self._before, self._start, self._injected = state.step, state.net, state.start, state.injected
         self._twin = self._torch_net(state.twin)
+        self._allowed = Allowed(state.allowed, apart(state.net, state.twin))
         self._shadows = Shadows([self._torch_net(s) for s in state.shadows], plan.settings.seed)
         self._columns = Columns(dtype, self._step + 1, plan.spec.wrt, self._rows.quantities)
         self._earlier: tuple[Batch, Arrays] | None = None
@@ -161,19 +162,22 @@ class Training:
         self, number: int, now_batch: Batch, judged: JudgedStep, grads: Mapping[str, Array], actual: float, expected: float
     ) -> None:
         """Both trajectories, and those of the shadows, after step `number`."""
-        margins = {c.quantity: c.margin for c in judged.comparisons}
+        lr = self._plan.settings.lr
         worst = {name: self._rows.margin(f"backward.d{name}") for name in self._plan.spec.wrt}
-        pushed = most(judged.after, grads, judged.allowed, worst, self._plan.settings.lr)
-        self._shadows.step(number, now_batch.x, now_batch.t, self._plan.settings.lr, pushed)
+        pushed = most(judged.after, grads, judged.allowed, worst, lr)
+        self._shadows.step(number, now_batch.x, now_batch.t, lr, pushed)
         twin = self._twin.params
-        apart, by_name = distance(judged.after, twin)
+        far, by_name = distance(judged.after, twin)
         shadow = self._shadows.distance(twin)
-        whole = together(norm(p) for p in twin.values())
-        self._injected += together(norm(a) for a in pushed.values()) / whole if whole else 0.0
-        self._columns.add((actual, expected, apart, shadow, self._injected), by_name, margins)
-        if self._plan.settings.shadows:
-            bounded = all(np.isfinite(a).all() for a in (*judged.allowed.values(), *twin.values()))
-            self._rows.trajectory(number, apart, shadow, bounded and bool(np.isfinite(shadow)))
+        whole, push = (together(norm(a) for a in arrays.values()) for arrays in (twin, pushed))
+        torch_step = updated(self._before, {**grads, **judged.expected}, lr)
+        self._allowed.step(apart(torch_step, twin), push, far * whole)
+        allowed = self._allowed.allowed / whole if whole else 0.0
+        self._injected += push / whole if whole else 0.0
+        margins = {c.quantity: c.margin for c in judged.comparisons}
+        self._columns.add((actual, expected, far, allowed, shadow, self._injected), by_name, margins)
+        finite = all(np.isfinite(p).all() for p in twin.values()) and bool(np.isfinite(allowed))
+        self._rows.trajectory(number, far, allowed, judged.determined and finite)
 
     def _explain(self, number: int, fresh: list[str], now_batch: Batch, judged: JudgedStep) -> None:
         """Write of each row that fails for the first time where, by how much and why."""
@@ -288,7 +292,7 @@ class Training:
     def _checkpoint(self) -> None:
         twin = {name: a.copy() for name, a in self._twin.params.items()}
         shadows = tuple(s.params for s in self._shadows.shadows)
-        state = State(self._step, self._before, twin, self._start, shadows, self._injected)
+        state = State(self._step, self._before, twin, self._start, shadows, self._injected, self._allowed.allowed)
         said = write_checkpoint(self._writer.path.parent, self._dtype, state)
         self._write(said)
         forget_others(self._writer.path.parent, said)

@@ -152,11 +152,11 @@ def test_of_many_epochs_the_last_is_drawn() -> None:
 def test_of_every_stretch_the_step_nearest_to_the_edge_is_drawn() -> None:
     far = [1e-9] * 10_000
     far[7_776] = 0.5
-    steps = block("float64", 1, 10_000, distance=far, shadow=[1e-3] * 10_000)
+    steps = block("float64", 1, 10_000, distance=far, allowed=[1e-3] * 10_000)
     (chart,) = distance_charts(trainings.assembled(header(), [steps]), ["float64"])
-    shadow, distance, injected = chart.curves
-    assert (shadow.kind, distance.kind, injected.kind) == ("shadow", "distance", "injected")
-    above = [x for (x, y), (_, edge) in zip(places(distance.path), places(shadow.path), strict=True) if y < edge]
+    allowed, distance, shadow = chart.curves
+    assert (allowed.kind, distance.kind, shadow.kind) == ("allowed", "distance", "shadow")
+    above = [x for (x, y), (_, edge) in zip(places(distance.path), places(allowed.path), strict=True) if y < edge]
     assert len(above) == 1 and LEFT < above[0] < RIGHT
 
 
@@ -168,12 +168,12 @@ def test_the_distance_is_told_with_the_growth_and_what_is_allowed() -> None:
         "At its worst, at step 33, the net used 0.39 of what is allowed.",
     ]
     (gone,) = distance_charts(trainings.wandering(), ["float64"])
-    assert gone.said[-1] == "From step 205 on the net is further away than the shadow."
+    assert gone.said[-1] == "From step 205 on the net is further away than is allowed."
 
 
 def test_without_a_shadow_nothing_is_said_of_growth() -> None:
     nothing = [0.0] * 50
-    steps = block("float64", 1, 50, shadow=nothing, injected=nothing, distance=nothing)
+    steps = block("float64", 1, 50, allowed=nothing, shadow=nothing, injected=nothing, distance=nothing)
     (chart,) = distance_charts(trainings.assembled(header(), [steps]), ["float64"])
     assert chart.said == ["The parameters of both sides are equal after every one of 50 steps."]
     assert all(curve.path == "" for curve in chart.curves)
@@ -191,9 +191,9 @@ def test_the_margins_of_every_quantity_count_its_judged_steps() -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(ODD, ODD, ODD, ODD, ODD), max_size=20), st.integers(1, 10**18))
+@given(st.lists(st.tuples(*[ODD] * 6), max_size=20), st.integers(1, 10**18))
 def test_any_columns_make_charts(rows: list[tuple[float, ...]], first: int) -> None:
-    names = ("actual", "expected", "distance", "shadow", "injected")
+    names = ("actual", "expected", "distance", "allowed", "shadow", "injected")
     columns = {name: [row[at] for row in rows] for at, name in enumerate(names)}
     margins = {"q": [abs(row[0]) for row in rows]}
     steps = block("float64", first, len(rows), distances={}, **columns, margins=margins)

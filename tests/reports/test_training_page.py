@@ -135,7 +135,7 @@ def test_the_figures_stand_dtype_beside_dtype(pages: dict[str, Spaced], every: d
         "after step 1": ("0", "0"),
         "after step 100": ("1.11e-14", "5.96e-6"),
         "at the end": ("3.33e-14", "1.79e-5"),
-        "allowed at the end: the furthest shadow": ("1.77e-13", "9.49e-5"),
+        "the furthest shadow at the end": ("1.77e-13", "9.49e-5"),
         "injected into the shadows until then": ("1.67e-14", "8.94e-6"),
         "growth of what was injected": ("10.6 ×", "10.6 ×"),
         "its twin": ("0.30 s", "0.30 s"),
@@ -189,7 +189,7 @@ def test_a_divergence_is_told_with_its_numbers_its_cause_and_its_file(every: dic
 
 
 def test_a_trajectory_that_leaves_its_shadow_is_told_without_arrays(pages: dict[str, Spaced], every: dict[str, Training]) -> None:
-    told = "trajectory float64 leaves its twin in 96 of 300 steps, first at step 205 further than a shadow"
+    told = "trajectory float64 leaves its twin in 96 of 300 steps, first at step 205 further than is allowed"
     assert told in pages["wandering"].words
     assert "trajectory float64  leaves its twin  in 96 of 300 steps, first at step 205" in printed(every["wandering"])
 

@@ -147,7 +147,7 @@ def test_a_damaged_line_is_counted_and_passed_over(damage: bytes, tmp_path: Path
 
 
 def test_a_block_whose_columns_differ_in_length_is_no_record() -> None:
-    for name in ("expected", "distance", "shadow", "injected"):
+    for name in ("expected", "distance", "allowed", "shadow", "injected"):
         with pytest.raises(ValueError, match="a block of 5 steps has columns of another length"):
             block("float64", 1, 5, **{name: [0.0] * 4})
     with pytest.raises(ValueError, match="columns of another length"):

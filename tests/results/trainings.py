@@ -84,6 +84,7 @@ def block(dtype: str, first: int, n: int, **changes: Any) -> Steps:
         "actual": [e * (1 + (k % 3 - 1) * 4 * u) for e, k in zip(expected, at, strict=True)],
         "expected": expected,
         "distance": moved,
+        "allowed": [2 * u * k**1.1 for k in at],
         "shadow": [3 * u * k**1.1 for k in at],
         "injected": [0.5 * u * k for k in at],
         "distances": dict.fromkeys(PARAMETERS, moved),
@@ -134,7 +135,7 @@ def conforming_lines(steps: int = 300) -> list[Any]:
 
 
 def conforming(steps: int = 300) -> Training:
-    """Two dtypes, each step within its allowed error, the trajectory within its shadow."""
+    """Two dtypes, each step within its allowed error, the trajectory within what is allowed."""
     return assembled(header(steps), conforming_lines(steps))
 
 
@@ -180,10 +181,10 @@ def interrupted() -> Training:
 
 
 def wandering() -> Training:
-    """Every step within its allowed error, and yet further from its twin than a shadow, from step 205 on; no row has its arrays."""
+    """Every step within its allowed error, and yet further from its twin than is allowed, from step 205 on; no row has its arrays."""
     far = [min(4e-16 * 1.1**k, 0.5) for k in range(1, 301)]
     lines = [line for line in body("float64") if not isinstance(line, Steps) and getattr(line, "quantity", "") != "trajectory"]
-    wrong = {"status": "failed", "n_failed": 96, "margin": 170.0, "worst": 300, "first_failed": 205, "message": "further than a shadow"}
+    wrong = {"status": "failed", "n_failed": 96, "margin": 170.0, "worst": 300, "first_failed": 205, "message": "further than is allowed"}
     lines += [block("float64", 1, 300, distance=far), row("float64", "trajectory", **wrong), footer()]
     return assembled(header(dtypes=("float64",)), lines)
 
@@ -209,7 +210,7 @@ def broken() -> Training:
     """Losses that are NaN or infinite, a net that gives no scores, and distances that are no numbers."""
     odd = [2.3] * 100 + [math.nan, math.inf, -math.inf] + [1e308, -1e308, 5e-324] * 20 + [math.nan] * 137
     lines = [line for line in body("float64") if not isinstance(line, Steps | Epoch)]
-    lines += [block("float64", 1, 300, actual=odd, expected=odd[::-1], distance=odd, shadow=odd[::-1], injected=[0.0] * 300)]
+    lines += [block("float64", 1, 300, actual=odd, expected=odd[::-1], distance=odd, allowed=odd, shadow=odd[::-1], injected=[0.0] * 300)]
     lines += [Epoch(dtype="float64", epoch=at, step=100 * at, actual_test=0.5 if at == 1 else None) for at in range(3)]
     return assembled(header(dtypes=("float64",)), [*lines, footer()])
 

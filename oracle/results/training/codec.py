@@ -101,7 +101,7 @@ def joined(blocks: Sequence[Steps]) -> Steps:
         if block.first == following and _alike(block, first):
             kept.append(block)
             following += len(block.actual)
-    names = ("actual", "expected", "distance", "shadow", "injected")
+    names = ("actual", "expected", "distance", "allowed", "shadow", "injected")
     columns = {name: _end_to_end(getattr(b, name) for b in kept) for name in names}
     distances = {name: _end_to_end(b.distances[name] for b in kept) for name in first.distances}
     margins = {name: tuple(chain.from_iterable(b.margins[name] for b in kept)) for name in first.margins}

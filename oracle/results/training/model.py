@@ -72,8 +72,9 @@ class Steps(Record):
     """Consecutive steps of one dtype, from number `first`; steps are counted from 1.
 
     actual, expected: the loss of the net and of its twin, each after its own update on the batch of the step. distance: the 2-norm of
-    what lies between both sides' parameters, over that of the twin's; distances: the same for each parameter. shadow: the distance of
-    the shadow that is furthest from the twin. injected: the sum of what all steps until then were pushed by, over the same norm.
+    what lies between both sides' parameters, over that of the twin's; distances: the same for each parameter. allowed: how large the
+    distance may be. shadow: that of the shadow which is furthest from the twin. injected: the sum of what all steps until then were
+    pushed by, over the same norm.
     margins: by quantity, the worst of this step; None where it was not judged.
     """
 
@@ -83,6 +84,7 @@ class Steps(Record):
     actual: Column
     expected: Column
     distance: Column
+    allowed: Column
     shadow: Column
     injected: Column
     distances: Annotated[dict[Name, Column], Field(max_length=1000)]
@@ -91,7 +93,7 @@ class Steps(Record):
     @model_validator(mode="after")
     def _of_one_length(self) -> Steps:
         n = len(self.actual)
-        columns = [self.expected, self.distance, self.shadow, self.injected, *self.distances.values(), *self.margins.values()]
+        columns = [self.expected, self.distance, self.allowed, self.shadow, self.injected, *self.distances.values(), *self.margins.values()]
         if not all(len(column) == n for column in columns):
             raise ValueError(f"a block of {n} steps has columns of another length")
         return self

@@ -9,7 +9,7 @@ from oracle.results.training.model import Training, TrainingRow
 from oracle.results.verdict import counted, some_of
 
 TRAJECTORY = "trajectory"
-"""The row that holds the distance of both sides against that of a shadow."""
+"""The row that holds the distance of both sides against what is allowed."""
 
 
 class TrainingVerdict(NamedTuple):
@@ -26,8 +26,8 @@ class TrainingVerdict(NamedTuple):
 def training_verdict(training: Training) -> TrainingVerdict:
     """Decide what `training` says.
 
-    It diverges when any row failed: a step outside its allowed error, a broken contract, a trajectory further from its twin than a
-    shadow. It is incomplete when it was cut off or interrupted, has fewer steps than asked for, or went blind: an incomplete training
+    It diverges when any row failed: a step outside its allowed error, a broken contract, a trajectory further from its twin than is
+    allowed. It is incomplete when it was cut off or interrupted, has fewer steps than asked for, or went blind: an incomplete training
     is never green, and a divergence that it has found is one all the same.
     """
     failing = tuple(r for r in training.rows if r.status in ("failed", "error"))
@@ -48,8 +48,8 @@ def _divergence(net: str, failing: Sequence[TrainingRow]) -> list[str]:
     steps = [r for r in failing if r.quantity != TRAJECTORY]
     if not steps:
         row = failing[0]
-        return [f"{net} leaves its twin: every step is within its allowed error, but from step {row.first_failed} on its {row.dtype}"
-                " parameters are further away than steps at the edge of that error lead."]  # fmt: skip
+        return [f"{net} leaves its twin: every step is within its allowed error, but from step {row.first_failed:,} on its {row.dtype}"
+                " parameters are further away than such steps lead."]  # fmt: skip
     first = min(steps, key=lambda r: r.first_failed if r.first_failed is not None else 0)
     where = "" if first.first_failed is None else f", first at step {first.first_failed:,}"
     names = some_of([f"{r.quantity} {r.dtype}" for r in steps])
