@@ -162,6 +162,8 @@ def is_shadowed(steps: Steps) -> bool:
 def growth_text(steps: Steps) -> str:
     """How many times larger the distance of the furthest shadow is than all that was injected into it: ``41 ×``."""
     shadow, injected = steps.shadow[-1], steps.injected[-1]
+    if not is_shadowed(steps):
+        return "-"
     return f"{small(shadow / injected)} ×" if injected > 0 and math.isfinite(shadow / injected) else "-"
 
 

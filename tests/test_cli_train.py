@@ -136,7 +136,7 @@ def test_a_torch_expression_takes_the_place_of_the_names(tmp_path: Path) -> None
         (("--dtype", "float16"), "--dtype"),
         (("--activation", "elu"), "--activation"),
         (("--data", "cifar"), "--data"),
-        (("--shadows", "0"), "--shadows"),
+        (("--shadows", "17"), "--shadows"),
         (("--seed", "-1"), "--seed"),
         (("--torch", "F.cross_entropy(x @ W1"), "--torch"),
         (("--torch", "F.cross_entropy(x @ Q, t)"), "--torch"),
@@ -288,3 +288,17 @@ def test_mnist_that_is_not_here_is_told(monkeypatch: pytest.MonkeyPatch, tmp_pat
     with pytest.raises(Exception, match="--data mnist: ") as told:
         data_of("mnist", 0)
     assert getattr(told.value, "exit_code", None) == 2 and "train-images" in str(told.value)
+
+
+@pytest.mark.parametrize("made", ["make", "net", "MyNet"])
+def test_a_net_that_is_made_of_nothing_needs_no_arguments(tmp_path: Path, made: str) -> None:
+    inputs, _, outputs = SIZES
+    file = tmp_path / "made.py"
+    file.write_text(
+        f"from reference import TwoLayerNet\n\ndef make():\n    return TwoLayerNet({inputs}, 5, {outputs})\n\nnet = make()\n\n"
+        f"class MyNet(TwoLayerNet):\n    def __init__(self, hidden=4):\n        super().__init__({inputs}, hidden, {outputs})\n"
+    )
+    found = train(tmp_path, f"{file}:{made}", "--dtype", "float64")
+    assert found.exit_code == 0, found.output
+    header = read_training(tmp_path / "training.jsonl").header
+    assert header.net.parameters["W1"] == (inputs, 4 if made == "MyNet" else 5)

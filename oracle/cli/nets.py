@@ -60,7 +60,9 @@ def net_options(time_limit: float) -> Callable[[Callable[..., None]], Callable[.
     """The options of every command about a net; the command is given them as one, `choice`. time_limit: the default of that option."""
     options = (
         click.argument("target", required=False),
-        click.option("--args", type=Numbers(), default=(), metavar="N,N", help="What the net is built from.  [default: inputs,50,10]"),
+        click.option(
+            "--args", type=Numbers(), default=(), metavar="N,N", help="What the net is built from.  [default: nothing, or inputs,50,10]"
+        ),
         click.option("--torch", "torch", metavar="EXPR", help="Its loss as a torch expression over x, t and its parameters' names."),
         click.option(
             "--activation",
@@ -145,13 +147,20 @@ def net_of(choice: NetChoice, dtype: str, inputs: int, seed: int) -> NetSubject 
     from oracle.subjects.process import Limits
     from oracle.subjects.target import TargetError, parse_target
 
-    args = choice.args or (inputs, HIDDEN, 10)
+    default = (inputs, HIDDEN, 10)
     try:
         if choice.target is None or choice.target == OUR_OWN:
-            return _ours(args, dtype, seed)
+            return _ours(choice.args or default, dtype, seed)
         limits = Limits()._replace(case_seconds=choice.timeout, total_seconds=choice.time_limit, memory_mb=choice.memory)
         places = tuple(str(Path(p).resolve()) for p in (*choice.search_path, "."))
-        return IsolatedNet(parse_target(choice.target), None, args, dtype, places, limits)
+        target = parse_target(choice.target)
+        try:
+            return IsolatedNet(target, None, choice.args, dtype, places, limits)
+        except NetError as error:
+            # a net that is there already, or is made of nothing, needs no arguments; any other says so like this
+            if choice.args or "raised TypeError" not in str(error):
+                raise
+            return IsolatedNet(target, None, default, dtype, places, limits)
     except (NetError, TargetError) as error:
         raise usage(str(error)) from error
 
