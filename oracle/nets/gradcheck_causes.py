@@ -94,7 +94,8 @@ def _agree(ratios: Array) -> str:
 
 def _backprop(two: Sides, found: Held, by_differences: bool) -> str:
     off = np.abs(two.backprop.astype(float) - two.autograd.astype(float))
-    worst = f"off by up to {_brief(float(np.nan_to_num(off, nan=math.inf).max()))}, {_times(two.compared.margin)} what is allowed"
+    far = float(np.nan_to_num(off, nan=math.inf).max())
+    worst = f"off by up to {_brief(far)}, {_beyond(two.compared.margin, far)}"
     if by_differences:
         agree = _agree(found.ratio_autograd)
         return f"backprop stands alone: torch.autograd and differences of the net's own loss {agree}; backprop is {worst}."
@@ -108,6 +109,13 @@ def _numerical(found: Held) -> str:
         "numerical stands alone: backprop is torch.autograd's gradient, but the loss that the net gives moves otherwise, "
         f"{_times(float(worst))} what is allowed. What `loss` returns is not what `gradient` is the gradient of."
     )
+
+
+def _beyond(margin: float, far: float) -> str:
+    """By how much what is allowed is exceeded; nothing is allowed where a gradient is exactly 0, whoever computes it."""
+    if math.isfinite(far) and not math.isfinite(margin):
+        return "where nothing is allowed"
+    return f"{_times(margin)} what is allowed"
 
 
 def _times(margin: float) -> str:

@@ -91,7 +91,8 @@ def case_of(spec: LayerSpec, x: Array, t: Array, params: Mapping[str, Array]) ->
     dtype = _dtype(params)
     labels = t.astype(np.int64) if t.ndim == 1 and t.dtype.kind in "iu" else t.astype(dtype, copy=False)
     given = {"x": np.ascontiguousarray(x.astype(dtype, copy=False)), "t": np.ascontiguousarray(labels)}
-    held = {name: np.ascontiguousarray(params[name]) for name in spec.params}
+    # not ascontiguousarray, which makes an array of a single number
+    held = {name: np.asarray(params[name], order="C") for name in spec.params}
     return Case("net", LABELS[t.ndim > 1], dtype.name, given, held, {"loss": np.ones((), dtype)}, {}, {})
 
 

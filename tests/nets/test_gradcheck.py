@@ -112,6 +112,7 @@ def test_a_net_that_works_with_a_copy_of_its_parameters_is_told_so() -> None:
     [
         (nets.Unaveraged, "4 times (the size of the batch)"),
         (nets.StaleBatch, "the batch that the net was given before"),
+        (nets.BatchOfTheLastLoss, "the batch that the net was given before"),
         (nets.Accumulating, "added up"),
         (nets.WrongOrder, ""),
         (nets.SummedLoss, "The loss moves by 4 times (the size of the batch)"),
@@ -122,6 +123,22 @@ def test_a_net_that_works_with_a_copy_of_its_parameters_is_told_so() -> None:
 def test_the_cause_is_said_where_one_explains_it_and_nothing_where_none_does(thing: Any, cause: str) -> None:
     told = [row.diagnosis for row in checked(thing).rows if row.status == "failed"]
     assert told and all(cause in text if cause else text == "" for text in told)
+
+
+class ZeroIsAnswered(nets.Net):
+    """A gradient for weights of an input that is always 0."""
+
+    def back(self, d: np.ndarray) -> nets.Arrays:
+        grads = super().back(d)
+        grads["W1"][0] = 1
+        return grads
+
+
+def test_where_torch_allows_nothing_that_is_said() -> None:
+    net, (batch, before) = made(ZeroIsAnswered, (0,), "float64"), batches(0)
+    batch.x[:, 0] = before.x[:, 0] = 0
+    failed = [row for row in gradcheck(net, twin_of(net.params()), Question(batch, before, None)).rows if row.status == "failed"]
+    assert [row.parameter for row in failed] == ["W1"] and "where nothing is allowed" in failed[0].message
 
 
 def at_a_kink(thing: Any, dtype: str) -> Part:

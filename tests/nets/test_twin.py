@@ -77,6 +77,13 @@ def test_three_layers_with_another_activation_have_a_twin(activation: str) -> No
     assert spec.wrt == tuple(params)
 
 
+def test_a_parameter_that_is_one_number_stays_one() -> None:
+    params = {"a": np.array(2.0), "W": np.ones((2, 3))}
+    spec = twin_of(params, "(F.linear(x, W.T) * a).square().mean()")
+    case = case_of(spec, np.ones((4, 2)), np.zeros(4, np.int64), params)
+    assert case.params["a"].shape == () and [g.shape for g in answer(spec, case).grads] == [(), (2, 3)]
+
+
 def test_a_tensor_input_is_flattened() -> None:
     net, (x, t) = _net("float64"), _batch("index")
     spec = twin_of(net.params)

@@ -22,6 +22,7 @@ from oracle.results.training import (
     read_training,
     training_verdict,
 )
+from oracle.results.training.codec import assembled
 from tests.results import records, trainings
 from tests.results.trainings import DTYPES, block, body, comparison, conforming_lines, epoch, footer, header, row
 
@@ -209,3 +210,9 @@ def test_the_room_loads_neither_numpy_nor_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_contract_broken_before_the_first_step_is_said_so() -> None:
+    wrong = row("float64", "params.unchanged", status="failed", n_failed=1, first_failed=0, message="accuracy changed W1")
+    told = training_verdict(assembled(header(dtypes=("float64",)), [*body("float64"), wrong, footer()])).sentence
+    assert "params.unchanged float64, before the first step" in told

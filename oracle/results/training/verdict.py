@@ -51,7 +51,9 @@ def _divergence(net: str, failing: Sequence[TrainingRow]) -> list[str]:
         return [f"{net} leaves its twin: every step is within its allowed error, but from step {row.first_failed:,} on its {row.dtype}"
                 " parameters are further away than such steps lead."]  # fmt: skip
     first = min(steps, key=lambda r: r.first_failed if r.first_failed is not None else 0)
-    where = "" if first.first_failed is None else f", first at step {first.first_failed:,}"
+    where = (
+        "" if first.first_failed is None else f", first at step {first.first_failed:,}" if first.first_failed else ", before the first step"
+    )
     names = some_of([f"{r.quantity} {r.dtype}" for r in steps])
     return [f"{net} diverges from PyTorch in {counted(len(steps), 'row')}: {names}{where}."]
 
