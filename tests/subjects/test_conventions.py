@@ -139,6 +139,18 @@ def test_a_network_whose_layers_hold_its_parameters_is_given_them_there_too() ->
         subject_of(spec_named("TwoLayerNet"), lambda *sizes: _Holds(np.transpose)).start(params, {})
 
 
+def test_a_network_that_begins_with_numbers_is_given_arrays_for_them() -> None:
+    class Plain:
+        def __init__(self, *sizes: int) -> None:
+            # one object for both biases, and for whatever else is 0
+            self.params: dict[str, Any] = {"W1": np.zeros((2, 3)), "b1": 0, "W2": np.zeros((3, 5)), "b2": 0}
+            self.n_calls = 0
+
+    params = {"W1": np.ones((2, 3)), "b1": np.ones(3), "W2": np.ones((3, 5)), "b2": np.ones(5)}
+    net = subject_of(spec_named("TwoLayerNet"), Plain).start(params, {})[0]
+    assert all(net.params[name] is a for name, a in params.items()) and net.n_calls == 0
+
+
 def test_a_started_object_is_a_fresh_one() -> None:
     subject = subject_of(spec_named("Relu"))
     assert subject.start({}, {}) is not subject.start({}, {})

@@ -123,7 +123,7 @@ class NetworkSubject:
         for name, a in params.items():
             drawn, net.params[name] = net.params.get(name), a
             # the layers of a textbook's net hold the arrays that it was built with
-            kept = None if drawn is None else replace_array(net, drawn, a)
+            kept = replace_array(net, drawn, a) if isinstance(drawn, np.ndarray) else None
             if kept is not None:
                 raise SubjectError(f"params[{name!r}] cannot be set: {kept} holds on to a view of the array that the net was built with")
         return [net, None]
