@@ -24,10 +24,14 @@ BY_PARAMETER = "of "
 
 
 def print_training(training: Training, console: Console) -> None:
-    """Print what `training` found to `console`: the rows of each dtype, the figures side by side, at most ten divergences with their causes
+    """Print to `console` what was trained, the rows of each dtype, the figures side by side, at most ten divergences with their causes
     and where their arrays are, the planted faults, then the verdict."""
     out = Printer(console)
     found = divergence_views(training)
+    asked = training.header.settings
+    told = f"  {count(asked.steps, 'step')} of {count(asked.batch, 'row')}, learning rate {asked.lr:g}, on {asked.data}"
+    out.line((f"Training of {training.header.net.name}", "bold"), (told, ""))
+    out.line()
     for dtype in dtypes_of(training):
         _print_rows(training, dtype, found, out)
     _print_figures(training, out)

@@ -142,6 +142,8 @@ def test_the_figures_stand_dtype_beside_dtype(pages: dict[str, Spaced], every: d
         "net / twin": ("2", "2"),
     }
     text = printed(every["conforming"])
+    asked = every["conforming"].header.settings
+    assert text.splitlines()[0].endswith(f"300 steps of {asked.batch} rows, learning rate {asked.lr:g}, on {asked.data}")
     for name, cells in lines.items():
         assert " ".join((name, *cells)) in pages["conforming"].words
         assert re.search(rf"^{re.escape(name)} +{re.escape(cells[0])} +{re.escape(cells[1])}$", text, re.M), name
