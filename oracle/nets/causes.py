@@ -19,6 +19,7 @@ from oracle.core.spec import LayerSpec
 from oracle.nets.batches import Batch
 from oracle.nets.steps import LOSS, Side
 from oracle.nets.twin import answer, case_of
+from oracle.search.diagnose.ratio import ratio_of
 
 Arrays = Mapping[str, Array]
 
@@ -85,11 +86,10 @@ def _accumulated(quantity: str, side: Side, moment: Moment) -> str:
 
 
 def _ratio(quantity: str, side: Side, n: int) -> str:
-    """A constant factor, told by the largest element and tried on all."""
-    if not side.expected.size:
+    """A constant factor, told by one element and tried on all."""
+    found = ratio_of(side.actual, side.expected, side.allowed)
+    if found is None:
         return ""
-    at = np.unravel_index(int(np.argmax(np.abs(side.expected))), side.expected.shape)
-    found = float(side.actual[at]) / float(side.expected[at]) if side.expected[at] else float("nan")
     for factor, name in (
         (0.0, "0"),
         (-1.0, "-1"),
