@@ -302,3 +302,12 @@ def test_a_net_that_is_made_of_nothing_needs_no_arguments(tmp_path: Path, made: 
     assert found.exit_code == 0, found.output
     header = read_training(tmp_path / "training.jsonl").header
     assert header.net.parameters["W1"] == (inputs, 4 if made == "MyNet" else 5)
+
+
+def test_a_net_of_the_users_draws_the_same_parameters_for_the_same_seed(tmp_path: Path) -> None:
+    losses = []
+    for name, seed in (("a", 3), ("b", 3), ("c", 4)):
+        found = train(tmp_path / name, NETS / "textbook.py:TwoLayerNet", *ARGS, "--dtype", "float64", "--seed", seed)
+        assert found.exit_code == 0, found.output
+        losses.append(read_training(tmp_path / name / "training.jsonl").steps["float64"].actual)
+    assert losses[0] == losses[1] != losses[2]

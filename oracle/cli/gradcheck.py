@@ -48,7 +48,7 @@ class _Entry(NamedTuple):
 )
 @click.option("--full", is_flag=True, help="Take differences of every element, as the notebook does. Ctrl-C keeps what is done.")
 @click.option(
-    "--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Of our net's parameters, and of the elements drawn."
+    "--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Of the net's parameters, and of the elements drawn."
 )
 @click.option(
     "--dtype", "dtypes", multiple=True, type=click.Choice(DTYPES), help="May be given more than once.  [default: float64, float32]"

@@ -138,7 +138,7 @@ def _noise(seed: int) -> Data:
 
 
 def net_of(choice: NetChoice, dtype: str, inputs: int, seed: int) -> NetSubject | IsolatedNet:
-    """The net in `dtype`: ours in this process, drawn from `seed`; the user's in one of its own. Raises UsageError.
+    """The net in `dtype`, drawn from `seed`: ours in this process, the user's in one of its own. Raises UsageError.
 
     inputs: the width of the data, where it is not said what the net is built from.
     """
@@ -155,12 +155,12 @@ def net_of(choice: NetChoice, dtype: str, inputs: int, seed: int) -> NetSubject 
         places = tuple(str(Path(p).resolve()) for p in (*choice.search_path, "."))
         target = parse_target(choice.target)
         try:
-            return IsolatedNet(target, None, choice.args, dtype, places, limits)
+            return IsolatedNet(target, None, choice.args, dtype, places, limits, seed)
         except NetError as error:
             # a net that is there already, or is made of nothing, needs no arguments; any other says so like this
             if choice.args or "raised TypeError" not in str(error):
                 raise
-            return IsolatedNet(target, None, default, dtype, places, limits)
+            return IsolatedNet(target, None, default, dtype, places, limits, seed)
     except (NetError, TargetError) as error:
         raise usage(str(error)) from error
 

@@ -26,9 +26,7 @@ FASTEST = 1e30
 @click.option("--steps", type=click.IntRange(1, 10_000_000), default=10_000, show_default=True, help="Updates of each side.")
 @click.option("--batch", type=click.IntRange(1, 100_000), default=100, show_default=True, help="Rows of a batch, drawn with replacement.")
 @click.option("--lr", type=click.FloatRange(0, FASTEST, min_open=True), default=0.1, show_default=True, help="Learning rate of SGD.")
-@click.option(
-    "--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Of our net's first parameters, and the batches."
-)
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Of the first parameters, and the batches.")
 @click.option("--dtype", "dtypes", multiple=True, type=click.Choice(DTYPES[:2]), help="May be given twice.  [default: float64, float32]")
 @click.option("--shadows", type=click.IntRange(0, 16), default=2, show_default=True, help="Twins that show how rounding grows.")
 @click.option("--resume", is_flag=True, help="Go on from the last checkpoint in the folder; --steps may be larger than before.")

@@ -30,6 +30,8 @@ _INDICES_AT_ONCE = 32
 class IsolatedNet:
     """The net `name` of `target` (None: the only one), made of `args`, within `limits`. A context manager; see NetSubject and `made`.
 
+    seed: of NumPy's global generator when the net is made, so that it draws the same parameters again.
+
     A process that ends is not replaced: the net in it is lost in the middle of its training. From then on every call raises NetError.
     Ctrl-C waits for the answer of the call that it comes in, so that a step is taken as a whole or not at all.
     """
@@ -42,6 +44,7 @@ class IsolatedNet:
         dtype: npt.DTypeLike | None = None,
         search_path: Sequence[str] = (),
         limits: Limits = Limits(),  # noqa: B008 - immutable
+        seed: int | None = None,
     ) -> None:
         self.breaches: tuple[Breach, ...] = ()
         self.names: tuple[str, ...] = ()
@@ -56,7 +59,7 @@ class IsolatedNet:
             raise NetError(f"a process for the net cannot be started: {error}\n{self.output}".rstrip()) from None
         try:
             wanted = None if dtype is None else np.dtype(dtype).str
-            made = self._asked("make", name or target.name, tuple(args), wanted, seconds=limits.load_seconds)
+            made = self._asked("make", name or target.name, tuple(args), wanted, seed, seconds=limits.load_seconds)
             self.names = made.names
             self._named(made)
         except BaseException:

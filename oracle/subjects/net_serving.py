@@ -35,10 +35,12 @@ class Serving:
             # what the net raises on its way out of a NetError, or an interruption of its own
             return Refusal(f"{method} raised {sentence(error)}")
 
-    def _make(self, name: str | None, args: Sequence[int | float], dtype: str | None) -> None:
+    def _make(self, name: str | None, args: Sequence[int | float], dtype: str | None, seed: int | None) -> None:
         loaded = self._namespace()
         with calling("looking for the net"):
             thing = net_in(loaded, name)
+        if seed is not None:
+            np.random.seed(seed % 2**32)
         self._net = made(thing, args, dtype)
 
     def _made(self) -> NetSubject:
